@@ -1,0 +1,212 @@
+"""The seams: protocols with plain-data messages, so that either side can be replaced, or cross a process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from batchgen.model import (
+    Charged,
+    Clip,
+    Fault,
+    Generated,
+    Links,
+    Order,
+    Request,
+    Status,
+    Submission,
+    TaskState,
+)
+
+# --- events: what observers are told ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """A run begins.  ``counts`` has every status of the jobs in the job file; ``to_submit`` of them will be sent."""
+
+    at: datetime
+    job_file: str
+    output: str
+    service: str
+    simulated: bool
+    counts: dict[Status, int]
+    to_submit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobChanged:
+    """A job's status is another one, and the ledger has it.  ``file`` is relative to the output folder."""
+
+    at: datetime
+    job_key: int
+    job_id: str
+    status: Status
+    previous: Status
+    task_id: str = ""
+    file: str | None = None
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRested:
+    """This run does no more for a job that has not ended: it stays as it is, for the reason given."""
+
+    at: datetime
+    job_key: int
+    job_id: str
+    status: Status
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vitals:
+    """The pulse of a run, about twice a second.  ``held_by``: what keeps it from going faster, in a few words."""
+
+    at: datetime
+    elapsed: float  # seconds
+    at_service: int  # tasks
+    slots: int  # the adaptive limit in force
+    downloading: int
+    waiting_downloads: int
+    downloaded_bytes: int
+    held_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """Something that the user should know and that stops nothing."""
+
+    at: datetime
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping:
+    """No more submissions in this run.  ``halt`` is true when a person must act before the next one."""
+
+    at: datetime
+    reason: str
+    halt: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded:
+    """A run is over; the ledger and the manifest are written.  ``sentence`` is the one that people want."""
+
+    at: datetime
+    elapsed: float
+    exit_code: int
+    counts: dict[Status, int]
+    sentence: str
+
+
+Event = RunStarted | JobChanged | JobRested | Vitals | Warned | Stopping | RunEnded
+
+
+class Observer(Protocol):
+    """Sees every event, in order.  Must not block, and must not fail because of what it is told."""
+
+    def observe(self, event: Event, /) -> None: ...
+
+
+# --- the ledger, as a worker sees it ---------------------------------------------------------------------
+
+
+class Book(Protocol):
+    """What is durable.  Each call returns when its change is on disk, or raises ``LedgerNotWritable``."""
+
+    async def intend(self, order: Order, /) -> Submission | None:
+        """Write down that the POST is the very next step; ``None`` when the job is no longer pending."""
+
+    async def accepted(self, submission: Submission, task_id: str, /) -> Submission:
+        """The service gave a task id (also late, after ``lost``)."""
+
+    async def not_accepted(self, submission: Submission, fault: Fault, /) -> None:
+        """Proven that nothing was made: the job is pending again."""
+
+    async def refused(self, submission: Submission, fault: Fault, charged: Charged, /) -> None:
+        """The service refused this job."""
+
+    async def lost(self, submission: Submission, fault: Fault, /) -> None:
+        """The outcome of the POST is not known: it counts as spent."""
+
+    async def generated(self, submission: Submission, news: Generated, /) -> Submission:
+        """The task has ended well; the clip waits to be fetched."""
+
+    async def failed(self, submission: Submission, fault: Fault, charged: Charged, /) -> None:
+        """The task has ended badly, or is gone for good."""
+
+    async def not_found(self, submission: Submission, at: datetime, /) -> Submission:
+        """The service does not know the task or file: noted, nothing concluded."""
+
+    async def found(self, submission: Submission, /) -> Submission:
+        """The service knows it after all."""
+
+    async def checked(self, submission: Submission, clip: Clip, file: str, /) -> Submission:
+        """A whole clip is on disk and gets its final name, ``file``, as the next step."""
+
+    async def stored(self, submission: Submission, warnings: Sequence[str], /) -> None:
+        """The clip stands under its final name."""
+
+    async def rested(self, submission: Submission, fault: Fault | None, /) -> None:
+        """Why the clip is not on disk yet (``None``: no longer a reason), for the manifest; the state stays."""
+
+
+class Service(Protocol):
+    """The three calls.  Errors are those of ``errors.py``; each names the calls that may raise it."""
+
+    async def submit(self, request: Request, /) -> str:
+        """Order a clip and return its task id.  Raises NotAccepted, Refused or OutcomeUnknown, nothing else."""
+
+    async def query(self, task_id: str, /) -> TaskState:
+        """Ask how a task stands.  Raises Transient, NotFound, RateLimited or Halting."""
+
+    async def retrieve(self, file_id: str, task_id: str, /) -> Links:
+        """Ask for fresh links to a clip.  Raises as ``query`` does, and Refused."""
+
+
+class Fetcher(Protocol):
+    """Fetches a clip into a partial file and checks it.  Raises DownloadError or DiskFull."""
+
+    async def fetch(self, links: Links, part: Path, /) -> Clip:
+        """Continue ``part`` if there is one; on return it is a whole, flushed, verified video."""
+
+
+class Store(Protocol):
+    """Puts verified local files under their final names; nothing of the user's is ever overwritten."""
+
+    def part(self, submission: Submission, /) -> Path:
+        """Where the clip of this submission is gathered."""
+
+    async def put(self, part: Path, file: str, clip: Clip, /) -> None:
+        """Give ``part`` its final name, durably.  Raises FileTaken."""
+
+    async def holds(self, file: str, clip: Clip, /) -> bool:
+        """Whether the file stands there already, to the byte."""
+
+
+class Pace(Protocol):
+    """How fast to submit.  Times are the loop's clock, in seconds."""
+
+    def delay(self, now: float, /) -> float:
+        """Seconds until the next submission may leave; 0 when it may now."""
+
+    def sent(self, now: float, /) -> int:
+        """A submission leaves; returns a ticket for ``answered``."""
+
+    def answered(self, ticket: int, now: float, /) -> None:
+        """Its exchange is over."""
+
+    def limited(self, now: float, retry_after: float | None, at_service: int, /) -> None:
+        """The service refused a submission for its rate."""
+
+    def accepted(self, at_service: int, /) -> None:
+        """The service took a submission."""
+
+    @property
+    def slots(self) -> int:
+        """Tasks that may be at the service at once."""
