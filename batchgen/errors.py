@@ -73,7 +73,10 @@ class DiskFull(BatchgenError):
 
 
 class ServiceError(BatchgenError):
-    """The service, or the way to it, did not do what was asked.  ``code`` is the service's, or a word of ours."""
+    """The service, or the way to it, did not do what was asked.
+
+    ``code`` is the service's own, or a word of ours.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{message} (code {code})" if code else message)

@@ -26,7 +26,10 @@ from batchgen.model import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
-    """A run begins.  ``counts`` has every status of the jobs in the job file; ``to_submit`` of them will be sent."""
+    """A run begins.
+
+    ``counts`` has every status of the jobs in the job file; ``to_submit`` of them will be sent.
+    """
 
     at: datetime
     job_file: str
@@ -64,7 +67,7 @@ class JobRested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
-    """The pulse of a run, about twice a second.  ``held_by``: what keeps it from going faster, in a few words."""
+    """The pulse of a run, about twice a second.  ``held_by``: what keeps it from going faster."""
 
     at: datetime
     elapsed: float  # seconds
@@ -153,14 +156,14 @@ class Book(Protocol):
         """The clip stands under its final name."""
 
     async def rested(self, submission: Submission, fault: Fault | None, /) -> None:
-        """Why the clip is not on disk yet (``None``: no longer a reason), for the manifest; the state stays."""
+        """Why the clip is not on disk yet (``None``: no reason any more); the state stays."""
 
 
 class Service(Protocol):
     """The three calls.  Errors are those of ``errors.py``; each names the calls that may raise it."""
 
     async def submit(self, request: Request, /) -> str:
-        """Order a clip and return its task id.  Raises NotAccepted, Refused or OutcomeUnknown, nothing else."""
+        """Order a clip, return its task id.  Raises NotAccepted, Refused or OutcomeUnknown only."""
 
     async def query(self, task_id: str, /) -> TaskState:
         """Ask how a task stands.  Raises Transient, NotFound, RateLimited or Halting."""
