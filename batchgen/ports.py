@@ -185,8 +185,14 @@ class Store(Protocol):
     def part(self, submission: Submission, /) -> Path:
         """Where the clip of this submission is gathered."""
 
-    async def put(self, part: Path, file: str, clip: Clip, /) -> None:
-        """Give ``part`` its final name, durably.  Raises FileTaken."""
+    async def put(self, part: Path, file: str, clip: Clip, over: Clip | None, /) -> None:
+        """Give ``part`` its final name, durably, in place of nothing or of exactly ``over``.
+
+        Raises FileTaken when anything else stands there.
+        """
+
+    async def keep(self, file: str, earlier: Clip, to: str, /) -> None:
+        """Let the clip ``file`` stand under the name ``to`` as well, before another takes its name."""
 
     async def holds(self, file: str, clip: Clip, /) -> bool:
         """Whether the file stands there already, to the byte."""
