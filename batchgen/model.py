@@ -216,6 +216,16 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """The name that a checked clip gets, and what becomes of the earlier clip that may have it now."""
+
+    file: str  # relative to the output folder
+    over: Clip | None = None  # the earlier clip of the job: it alone may be replaced
+    keep_key: int | None = None  # its submission, while it still counts as standing under ``file``
+    keep_as: str = ""  # where it must be kept first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
     """Where a generated clip can be fetched, to the letter.  Never written anywhere: the links are signed."""
 

@@ -15,6 +15,7 @@ from batchgen.model import (
     Generated,
     Links,
     Order,
+    Placement,
     Request,
     Status,
     Submission,
@@ -52,6 +53,7 @@ class JobChanged:
     task_id: str = ""
     file: str | None = None
     fault: Fault | None = None
+    clip: Clip | None = None  # when it has succeeded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,8 +151,11 @@ class Book(Protocol):
     async def found(self, submission: Submission, /) -> Submission:
         """The service knows it after all."""
 
-    async def checked(self, submission: Submission, clip: Clip, file: str, /) -> Submission:
-        """A whole clip is on disk and gets its final name, ``file``, as the next step."""
+    async def checked(self, submission: Submission, clip: Clip, /) -> Placement:
+        """A whole clip is on disk; the answer says which name it gets, as the next step."""
+
+    async def superseded(self, submission_key: int, file: str, /) -> None:
+        """An earlier clip stands under another name now."""
 
     async def stored(self, submission: Submission, warnings: Sequence[str], /) -> None:
         """The clip stands under its final name."""

@@ -1,0 +1,222 @@
+"""What a worker tells the ledger.  Each call returns when its change is on disk."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from batchgen.errors import IllegalTransition, OutcomeUnknown
+from batchgen.ledger.database import Ledger
+from batchgen.ledger.rows import folded, sure_time, to_clip, to_json, to_time, to_video
+from batchgen.model import Charged, Clip, Fault, Generated, Order, Placement, State, Submission
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """In whose name submissions are made: a label, the service's origin, the key's salted fingerprint."""
+
+    name: str
+    origin: str
+    key_print: str
+
+
+class LedgerBook:
+    """The ``Book`` of a run, in one account's name."""
+
+    def __init__(self, ledger: Ledger, account: Account, now: Callable[[], datetime]) -> None:
+        self._ledger, self._account, self._now = ledger, account, now
+
+    async def intend(self, order: Order) -> Submission | None:
+        """Write down that the POST is the very next step; ``None`` when the job is no longer pending."""
+        at = self._now()
+        key = await self._ledger.write(lambda db: _intend(db, order, self._account, to_time(at)))
+        if key is None:
+            return None
+        return Submission(
+            key=key,
+            job_key=order.key,
+            job_id=order.id,
+            state=State.SUBMITTING,
+            request=order.request,
+            account=self._account.name,
+            origin=self._account.origin,
+            submitted_at=sure_time(to_time(at)),
+        )
+
+    async def accepted(self, submission: Submission, task_id: str) -> Submission:
+        """The service gave a task id.  Raises OutcomeUnknown when that id belongs to another submission."""
+        at = to_time(self._now())
+        try:
+            await self._move(
+                submission, State.SUBMITTED, task_id=task_id, submitted_at=at, **_fault_columns(None)
+            )
+        except IllegalTransition as error:
+            raise OutcomeUnknown(
+                "task_id", f"the service gave a task id that another submission has: {task_id}"
+            ) from error
+        return replace(submission, state=State.SUBMITTED, task_id=task_id, submitted_at=sure_time(at))
+
+    async def not_accepted(self, submission: Submission, fault: Fault) -> None:
+        """Proven that nothing was made: the job is pending again."""
+        await self._end(submission, State.NOT_ACCEPTED, fault, Charged.NO)
+
+    async def refused(self, submission: Submission, fault: Fault, charged: Charged) -> None:
+        """The service refused this job."""
+        await self._end(submission, State.FAILED, fault, charged)
+
+    async def lost(self, submission: Submission, fault: Fault) -> None:
+        """The outcome of the POST is not known: it counts as spent."""
+        await self._move(submission, State.UNKNOWN, **_fault_columns(fault))
+
+    async def generated(self, submission: Submission, news: Generated) -> Submission:
+        """The task has ended well; the clip waits to be fetched."""
+        await self._move(
+            submission,
+            State.GENERATED,
+            file_id=news.file_id,
+            width=news.width,
+            height=news.height,
+            generated_at=to_time(self._now()),
+            charged=Charged.YES,
+            not_found_since=None,
+            **_fault_columns(None),
+        )
+        return replace(submission, state=State.GENERATED, file_id=news.file_id, not_found_since=None)
+
+    async def failed(self, submission: Submission, fault: Fault, charged: Charged) -> None:
+        """The task has ended badly, or is gone for good."""
+        await self._end(submission, State.FAILED, fault, charged)
+
+    async def not_found(self, submission: Submission, at: datetime) -> Submission:
+        """The service does not know the task or file: the first time is kept, nothing is concluded."""
+        await self._set(submission, not_found_since=to_time(at))
+        return replace(submission, not_found_since=at)
+
+    async def found(self, submission: Submission) -> Submission:
+        """The service knows it after all."""
+        await self._set(submission, not_found_since=None, **_fault_columns(None))
+        return replace(submission, not_found_since=None)
+
+    async def checked(self, submission: Submission, clip: Clip) -> Placement:
+        """A whole clip is on disk; the answer says which name it gets, as the next step."""
+        return await self._ledger.write(lambda db: _check(db, submission, clip))
+
+    async def superseded(self, submission_key: int, file: str) -> None:
+        """An earlier clip stands under another name now."""
+        await self._ledger.write(lambda db: _update(db, submission_key, {"file": file}))
+
+    async def stored(self, submission: Submission, warnings: Sequence[str]) -> None:
+        """The clip stands under its final name."""
+        await self._move(
+            submission,
+            State.SUCCEEDED,
+            finished_at=to_time(self._now()),
+            charged=Charged.YES,
+            missing=0,
+            warnings=to_json(list(warnings)),
+            **_fault_columns(None),
+        )
+
+    async def rested(self, submission: Submission, fault: Fault | None) -> None:
+        """Why the clip is not on disk yet (``None``: no reason any more); the state stays."""
+        await self._set(submission, **_fault_columns(fault))
+
+    async def _end(self, submission: Submission, state: State, fault: Fault, charged: Charged) -> None:
+        await self._move(
+            submission,
+            state,
+            charged=charged,
+            finished_at=to_time(self._now()),
+            **_fault_columns(fault),
+        )
+
+    async def _move(self, submission: Submission, state: State, **columns: str | int | None) -> None:
+        await self._ledger.write(lambda db: _update(db, submission.key, {**columns, "state": state}))
+
+    async def _set(self, submission: Submission, **columns: str | int | None) -> None:
+        await self._ledger.write(lambda db: _update(db, submission.key, columns))
+
+
+def _fault_columns(fault: Fault | None) -> dict[str, str | int | None]:
+    if fault is None:
+        return {"fault_code": None, "fault_message": None, "fault_stage": None}
+    return {"fault_code": fault.code, "fault_message": fault.message, "fault_stage": fault.stage}
+
+
+def _update(db: sqlite3.Connection, key: int, columns: dict[str, str | int | None]) -> None:
+    names = ", ".join(f"{name} = :{name}" for name in columns)
+    db.execute(f"UPDATE submissions SET {names} WHERE key = :key", {**columns, "key": key})
+
+
+def _intend(db: sqlite3.Connection, order: Order, account: Account, at: str) -> int | None:
+    job = db.execute(
+        "SELECT * FROM standing WHERE key = ? AND status = 'pending' AND NOT changed AND dismissed IS NULL",
+        (order.key,),
+    ).fetchone()
+    if job is None:
+        return None
+    if job["file"] is None:
+        _fix_file(db, job)
+    row = db.execute(
+        "INSERT INTO submissions (job, state, reason, account, origin, key_print, request, digest, intended_at,"
+        " charged) VALUES (?, 'submitting', ?, ?, ?, ?, ?, ?, ?, 'perhaps') RETURNING key",
+        (
+            order.key,
+            order.reason,
+            account.name,
+            account.origin,
+            account.key_print,
+            to_json(order.request.body()),
+            job["digest"],
+            at,
+        ),
+    ).fetchone()
+    return int(row["key"])
+
+
+def _fix_file(db: sqlite3.Connection, job: sqlite3.Row) -> None:
+    """Fix the name of the clip; a renamed job may still hold the obvious one ("~" stands in no id)."""
+    number = 1
+    while True:
+        name = f"videos/{job['id']}.mp4" if number == 1 else f"videos/{job['id']}~{number}.mp4"
+        taken = db.execute("SELECT 1 FROM jobs WHERE file_folded = ?", (folded(name),)).fetchone()
+        if not taken:
+            break
+        number += 1
+    db.execute("UPDATE jobs SET file = ?, file_folded = ? WHERE key = ?", (name, folded(name), job["key"]))
+
+
+def _check(db: sqlite3.Connection, submission: Submission, clip: Clip) -> Placement:
+    job = db.execute("SELECT id, file FROM jobs WHERE key = ?", (submission.job_key,)).fetchone()
+    newer = db.execute(
+        "SELECT 1 FROM submissions WHERE job = ? AND key > ? AND sha256 IS NOT NULL",
+        (submission.job_key, submission.key),
+    ).fetchone()
+    aside = f"superseded/{job['id']}.{submission.key}.mp4"
+    placement = Placement(file=aside) if newer else _take_name(db, submission, job)
+    columns: dict[str, str | int | None] = {
+        "bytes": clip.bytes,
+        "sha256": clip.sha256,
+        "video": to_video(clip.video),
+        "file": placement.file,
+    }
+    _update(db, submission.key, columns)
+    return placement
+
+
+def _take_name(db: sqlite3.Connection, submission: Submission, job: sqlite3.Row) -> Placement:
+    """The job's own name; the clip that has it now must be kept under another one first."""
+    earlier = db.execute(
+        "SELECT * FROM submissions WHERE job = ? AND key < ? AND sha256 IS NOT NULL ORDER BY key DESC LIMIT 1",
+        (submission.job_key, submission.key),
+    ).fetchone()
+    if earlier is None:
+        return Placement(file=job["file"])
+    return Placement(
+        file=job["file"],
+        over=to_clip(earlier),
+        keep_key=earlier["key"] if earlier["file"] == job["file"] else None,
+        keep_as=f"superseded/{job['id']}.{earlier['key']}.mp4",
+    )

@@ -1,0 +1,198 @@
+"""One ledger: opened for a run, or a scratch copy on which a plan can be made without writing anything."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from batchgen.errors import LedgerError, LedgerNotWritable
+from batchgen.ledger import opening
+from batchgen.ledger.reconcile import Reconciled, reconcile
+from batchgen.ledger.rows import to_time
+from batchgen.ledger.staging import Staging
+from batchgen.ledger.writer import GroupWriter
+
+T = TypeVar("T")
+
+
+class Ledger:
+    """The durable state of an output folder.
+
+    Its plain methods block and are called before and after a run, in a thread; ``write`` and ``read`` serve
+    the run itself and never block the loop.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.path = path
+        self._connection = connection
+        self._reader = opening.connect(path)
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="batchgen-ledger-reader")
+        self._writer: GroupWriter | None = None
+
+    # --- opening and closing -------------------------------------------------------------------------
+
+    @classmethod
+    def open(cls, path: Path, *, origin: str, now: datetime, switch: bool = False) -> Ledger:
+        """Open the ledger, or begin one for the service ``origin``.
+
+        Raises LedgerError when it is damaged, newer, of another service (unless ``switch``), or would lie on
+        a network file system.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opening.refuse_network(path, opening.mounts())
+        try:
+            if path.exists():
+                opening.refuse_damaged_header(path)
+            connection = opening.connect(path)
+            connection.execute("PRAGMA journal_mode = WAL")
+            if connection.execute("PRAGMA application_id").fetchone()[0] == 0 and _is_blank(connection):
+                opening.create_schema(connection, _first_facts(origin, now))
+            opening.check_and_migrate(connection, path)
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerError(f"{path}: the ledger can't be opened: {error}") from error
+        ledger = cls(connection, path)
+        try:
+            ledger._settle_origin(origin, switch=switch)
+        except LedgerError:
+            ledger.close()
+            raise
+        return ledger
+
+    @classmethod
+    @contextmanager
+    def scratch(cls, path: Path, *, origin: str, now: datetime) -> Iterator[Ledger]:
+        """A temporary copy of the ledger (an empty one when there is none): nothing done to it stays."""
+        with tempfile.TemporaryDirectory(prefix="batchgen-", ignore_cleanup_errors=True) as folder:
+            copy = Path(folder) / "ledger.sqlite3"
+            if path.exists():
+                _copy(path, copy)
+            ledger = cls.open(copy, origin=origin, now=now, switch=True)
+            try:
+                yield ledger
+            finally:
+                ledger.close()
+
+    def close(self) -> None:
+        """Fold the write-ahead log back, so that copying the one file copies the state, and let go."""
+        self._executor.shutdown()
+        self._reader.close()
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error:
+            pass  # the log is still there, and the next run folds it back
+        finally:
+            self._connection.close()
+
+    def _settle_origin(self, origin: str, *, switch: bool) -> None:
+        known = self.fact("origin")
+        if known == origin:
+            return
+        if not switch:
+            raise LedgerError(
+                f"{self.path}: this ledger belongs to the service {known}, and this run is for {origin}; give "
+                "another output folder (-o), or --switch-service to send new jobs to the new one and leave "
+                "what is under way at the old one"
+            )
+        self._connection.execute("UPDATE facts SET value = ? WHERE name = 'origin'", (origin,))
+
+    # --- before and after a run: these block -----------------------------------------------------------
+
+    def fact(self, name: str) -> str:
+        """One of the ledger's facts: ``origin``, ``salt``, ``created_at``."""
+        row = self._connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return "" if row is None else str(row[0])
+
+    def reconcile(
+        self,
+        staging: Staging,
+        job_file: str,
+        *,
+        exists: Callable[[str], bool],
+        accept_new: bool = False,
+        regenerate_changed: bool = False,
+    ) -> Reconciled:
+        """Bring the jobs of the job file in.  Raises JobFileError or Braked, and then has changed nothing."""
+        return reconcile(
+            self._connection,
+            staging.path,
+            job_file,
+            exists=exists,
+            accept_new=accept_new,
+            regenerate_changed=regenerate_changed,
+        )
+
+    def change(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Run one change in a durable transaction of its own."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                outcome = change(self._connection)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            raise LedgerNotWritable(f"{self.path}: the ledger can't be written: {error}") from error
+        return outcome
+
+    def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Read something."""
+        return question(self._reader)
+
+    # --- during a run: these never block the loop ------------------------------------------------------
+
+    async def start_writing(self) -> None:
+        """Start the writer; until ``stop_writing`` every change goes through it."""
+        self._writer = GroupWriter(self._connection)
+
+    async def stop_writing(self) -> None:
+        """Let every change reach the disk and end the writer."""
+        if self._writer is not None:
+            await self._writer.close()
+            self._writer = None
+
+    async def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Make one change durable, in company with those of the same moment."""
+        if self._writer is None:
+            raise LedgerNotWritable("the ledger is not open for writing")
+        return await self._writer.do(change)
+
+    async def read(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Read something, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, question, self._reader)
+
+
+def _is_blank(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is None
+
+
+def _first_facts(origin: str, now: datetime) -> dict[str, str]:
+    return {"origin": origin, "salt": secrets.token_hex(16), "created_at": to_time(now)}
+
+
+def _copy(path: Path, copy: Path) -> None:
+    """Copy a ledger that another process may be writing, without leaving a trace beside it."""
+    opening.refuse_damaged_header(path)
+    busy = path.with_name(path.name + "-wal").exists()
+    if not busy:  # nobody has it open: the file alone is the state
+        shutil.copyfile(path, copy)
+        return
+    try:
+        source = opening.connect(path, uri_suffix="?mode=ro")
+        target = sqlite3.connect(copy)
+        try:
+            source.backup(target)
+        finally:
+            source.close()
+            target.close()
+    except sqlite3.Error as error:
+        raise LedgerError(f"{path}: the ledger can't be read: {error}") from error

@@ -1,0 +1,185 @@
+"""What the ledger can be asked.  Lists that may be long come in pages, so that nothing holds them whole."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from batchgen.ledger.rows import folded, to_order, to_record, to_submission, to_time
+from batchgen.model import Order, Record, State, Status, Submission
+
+_PAGE = 500
+
+#: A job that the next run would submit.
+SUBMITTABLE = "status = 'pending' AND in_job_file AND NOT changed AND dismissed IS NULL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How the jobs of a job file stand, in numbers."""
+
+    counts: dict[Status, int]  # of jobs in the job file
+    to_submit: int
+    held: int  # edited after they were paid for
+    dismissed: int
+    open_elsewhere: int  # paid and not on disk, of jobs that have left the file or were ordered anew
+    unsettled: int  # neither succeeded nor dismissed: what keeps the exit code from being 0
+    missing: int
+
+    @property
+    def jobs(self) -> int:
+        """All jobs of the job file."""
+        return sum(self.counts.values())
+
+
+def standing(db: sqlite3.Connection, job_file: str) -> Standing:
+    """Count the jobs of a job file by status."""
+    counts = dict.fromkeys(Status, 0)
+    sums = dict.fromkeys(("to_submit", "held", "dismissed", "unsettled", "missing"), 0)
+    for row in db.execute(_STANDING, (job_file,)):
+        counts[Status(row["status"])] += row["jobs"]
+        for name in sums:
+            sums[name] += row[name] or 0
+    (elsewhere,) = db.execute(_OPEN_ELSEWHERE, (job_file,)).fetchone()
+    return Standing(counts=counts, open_elsewhere=elsewhere, **sums)
+
+
+_STANDING = f"""
+SELECT status, count(*) AS jobs,
+  sum({SUBMITTABLE}) AS to_submit,
+  sum(changed AND dismissed IS NULL) AS held,
+  sum(dismissed IS NOT NULL) AS dismissed,
+  sum(missing AND dismissed IS NULL) AS missing,
+  sum((status <> 'succeeded' OR changed OR missing) AND dismissed IS NULL) AS unsettled
+FROM standing WHERE job_file = ? AND in_job_file GROUP BY status"""
+
+_OPEN_ELSEWHERE = """
+SELECT count(*) FROM submissions AS s JOIN standing AS j ON j.key = s.job
+WHERE s.state IN ('submitted', 'generated') AND (NOT j.in_job_file OR j.newest IS NOT s.key)
+  AND j.job_file = ?"""
+
+
+def orders(db: sqlite3.Connection, job_file: str, after: int, limit: int) -> list[tuple[int, Order]]:
+    """The next jobs to submit behind ``after``, a position in the job file, with their positions."""
+    rows = db.execute(
+        f"SELECT * FROM standing WHERE job_file = ? AND position > ? AND {SUBMITTABLE} ORDER BY position LIMIT ?",
+        (job_file, after, limit),
+    )
+    return [(row["position"], to_order(row)) for row in rows]
+
+
+def under_way(db: sqlite3.Connection, origin: str) -> list[Submission]:
+    """Every submission at this service that has a task id and is not on disk, whatever became of its job."""
+    rows = db.execute(
+        "SELECT s.*, j.id AS job_id FROM submissions AS s JOIN jobs AS j ON j.key = s.job "
+        "WHERE s.state IN ('submitted', 'generated') AND s.origin = ? ORDER BY s.key",
+        (origin,),
+    )
+    return list(map(to_submission, rows))
+
+
+def open_at_others(db: sqlite3.Connection, origin: str) -> dict[str, int]:
+    """How many submissions are under way at services other than this one, by origin."""
+    rows = db.execute(
+        "SELECT origin, count(*) FROM submissions WHERE state IN ('submitted', 'generated') AND origin <> ? "
+        "GROUP BY origin",
+        (origin,),
+    )
+    return dict(rows.fetchall())
+
+
+def sent_since(db: sqlite3.Connection, origin: str, since: datetime) -> list[datetime]:
+    """When submissions left for this service, from ``since`` on."""
+    rows = db.execute(
+        "SELECT intended_at FROM submissions WHERE origin = ? AND intended_at >= ? ORDER BY intended_at",
+        (origin, to_time(since)),
+    )
+    return [datetime.fromisoformat(row["intended_at"]) for row in rows]
+
+
+def records(db: sqlite3.Connection, job_file: str | None = None) -> Iterator[Record]:
+    """All jobs with their submissions in job-file order, those that left the file last.
+
+    ``job_file`` puts the jobs of that file first when several share the folder.
+    """
+    last: Sequence[object] = (-1, "", -1, -1)
+    while True:
+        rows = db.execute(_RECORDS, (job_file, job_file, *last, _PAGE)).fetchall()
+        for row in rows:
+            yield to_record(row, _attempts(db, row["key"]))
+        if len(rows) < _PAGE:
+            return
+        last = (rows[-1]["block"], rows[-1]["job_file"], rows[-1]["position"], rows[-1]["key"])
+
+
+# Jobs that left and were never paid for are nothing that anybody needs to hear of.
+_RECORDS = """
+SELECT * FROM (
+  SELECT *, CASE WHEN NOT in_job_file THEN 2 WHEN job_file = ? OR ? IS NULL THEN 0 ELSE 1 END AS block
+  FROM standing
+  WHERE in_job_file OR EXISTS (SELECT 1 FROM submissions WHERE job = standing.key AND state <> 'not_accepted')
+) WHERE (block, job_file, position, key) > (?, ?, ?, ?)
+ORDER BY block, job_file, position, key LIMIT ?"""
+
+
+def record(db: sqlite3.Connection, key: int) -> Record:
+    """One job with its submissions."""
+    row = db.execute("SELECT * FROM standing WHERE key = ?", (key,)).fetchone()
+    return to_record(row, _attempts(db, key))
+
+
+def find(db: sqlite3.Connection, id_: str) -> Record | None:
+    """The job of this id, ``None`` when there is none."""
+    row = db.execute("SELECT * FROM standing WHERE id_folded = ?", (folded(id_),)).fetchone()
+    return None if row is None else to_record(row, _attempts(db, row["key"]))
+
+
+def _attempts(db: sqlite3.Connection, key: int) -> list[sqlite3.Row]:
+    return db.execute("SELECT * FROM submissions WHERE job = ? ORDER BY key", (key,)).fetchall()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A clip that should stand in the output folder."""
+
+    submission: int
+    job_id: str
+    file: str
+    bytes: int
+    sha256: str
+    missing: bool
+
+
+def stored(db: sqlite3.Connection) -> Iterator[Stored]:
+    """Every clip that was stored, those of earlier submissions among them."""
+    last = 0
+    while True:
+        rows = db.execute(
+            "SELECT s.*, j.id AS job_id FROM submissions AS s JOIN jobs AS j ON j.key = s.job "
+            "WHERE s.state = ? AND s.key > ? ORDER BY s.key LIMIT ?",
+            (State.SUCCEEDED, last, _PAGE),
+        ).fetchall()
+        for row in rows:
+            yield Stored(
+                submission=row["key"],
+                job_id=row["job_id"],
+                file=row["file"],
+                bytes=row["bytes"],
+                sha256=row["sha256"],
+                missing=bool(row["missing"]),
+            )
+        if len(rows) < _PAGE:
+            return
+        last = rows[-1]["key"]
+
+
+def last_answer(db: sqlite3.Connection, origin: str, key_print: str) -> datetime | None:
+    """When this service last said something certain of a task of this account."""
+    row = db.execute(
+        "SELECT max(coalesce(generated_at, submitted_at)) AS at FROM submissions "
+        "WHERE origin = ? AND key_print = ?",
+        (origin, key_print),
+    ).fetchone()
+    return None if row["at"] is None else datetime.fromisoformat(row["at"])

@@ -1,0 +1,226 @@
+"""The job file meets the ledger: which jobs are new, have left, were renamed or edited.
+
+All of it is one transaction: when the brake stops the run, nothing has changed and the next run meets the
+same brake.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchgen.errors import Braked, JobFileError
+from batchgen.model import Problem, Source
+
+#: Paid jobs that must have left the file at once before the brake is considered.
+BRAKE_AT = 20
+_EXAMPLES = 5
+_MAX_CLAIMS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What the job file brought: numbers of jobs."""
+
+    new: int
+    left: int
+    renamed: int
+    held: int
+
+
+def is_accident(*, left: int, new: int) -> bool:
+    """Whether an edit looks like one that makes every job a new one, and so pays for all of them again."""
+    return left >= BRAKE_AT and 2 * new >= left
+
+
+def reconcile(
+    connection: sqlite3.Connection,
+    staged: Path,
+    job_file: str,
+    *,
+    exists: Callable[[str], bool],
+    accept_new: bool,
+    regenerate_changed: bool,
+) -> Reconciled:
+    """Bring the staged jobs of ``job_file`` (relative to the output folder) into the ledger.
+
+    ``exists`` tells whether another job file is still there; one that is gone gives up its claims.
+    Raises JobFileError when another job file claims an id, Braked unless ``accept_new``.
+    """
+    connection.execute("ATTACH ? AS staged", (str(staged),))
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            outcome = _merge(connection, job_file, exists, accept_new=accept_new)
+            _hold_changed(connection, job_file, regenerate=regenerate_changed)
+            held = _count(connection, "SELECT count(*) FROM jobs WHERE changed AND in_job_file")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+    finally:
+        connection.execute("DETACH staged")
+    new, left, renamed = outcome
+    return Reconciled(new=new, left=left, renamed=renamed, held=held)
+
+
+def _merge(
+    connection: sqlite3.Connection, job_file: str, exists: Callable[[str], bool], *, accept_new: bool
+) -> tuple[int, int, int]:
+    _take_over_orphans(connection, job_file, exists)
+    _refuse_claims(connection, job_file)
+    connection.execute("DROP TABLE IF EXISTS temp.gone")
+    connection.execute(_GONE, {"job_file": job_file})
+    renamed = _rename(connection)
+    new = _count(connection, f"SELECT count(*) {_NEW}")
+    left = _count(connection, f"SELECT count(*) FROM temp.gone WHERE {_PAID}")
+    if not accept_new and is_accident(left=left, new=new):
+        raise _brake(connection, left, new)
+    connection.execute("UPDATE jobs SET in_job_file = 0 WHERE key IN (SELECT key FROM temp.gone)")
+    connection.execute(_UPDATE, {"job_file": job_file})
+    connection.execute(_INSERT, {"job_file": job_file})
+    connection.execute(_FORGET)
+    connection.execute("DROP TABLE temp.gone")
+    return new, left, renamed
+
+
+def _take_over_orphans(connection: sqlite3.Connection, job_file: str, exists: Callable[[str], bool]) -> None:
+    """A job file that was renamed or deleted no longer claims its jobs: this one may have them."""
+    others = connection.execute(
+        "SELECT DISTINCT job_file FROM jobs WHERE in_job_file AND job_file <> ?", (job_file,)
+    ).fetchall()
+    for (other,) in others:
+        if not exists(other):
+            connection.execute(_TAKE_OVER, {"mine": job_file, "other": other})
+
+
+def _refuse_claims(connection: sqlite3.Connection, job_file: str) -> None:
+    claims = connection.execute(_CLAIMS, (job_file, _MAX_CLAIMS)).fetchall()
+    if claims:
+        raise JobFileError(tuple(_claimed(row) for row in claims))
+
+
+def _claimed(row: Sequence[object]) -> Problem:
+    id_, file, line, other, other_line = row
+    return Problem(
+        source=Source(file=str(file), line=int(str(line))),
+        job=str(id_),
+        message=f"{other} (line {other_line}) orders a job of this id into the same output folder",
+        remedy="give one of them another id, or the job files different output folders",
+    )
+
+
+def _rename(connection: sqlite3.Connection) -> int:
+    """New ids whose request equals that of a paid job which has left take over its submissions, in order."""
+    pairs = connection.execute(_RENAMES).fetchall()
+    connection.executemany(
+        "UPDATE jobs SET id = ?, id_folded = ?, explicit_id = ? WHERE key = ?",
+        [(id_, id_folded, explicit, key) for id_, id_folded, explicit, key in pairs],
+    )
+    connection.executemany("DELETE FROM temp.gone WHERE key = ?", [(key,) for *_, key in pairs])
+    return len(pairs)
+
+
+def _brake(connection: sqlite3.Connection, left: int, new: int) -> Braked:
+    gone = connection.execute(
+        f"SELECT id, prompt FROM temp.gone WHERE {_PAID} ORDER BY position LIMIT ?",
+        (_EXAMPLES,),
+    )
+    left_examples = tuple(f"{id_}: {prompt}" for id_, prompt in gone)
+    fresh = connection.execute(
+        f"SELECT new.id, new.prompt {_NEW} ORDER BY new.position LIMIT ?", (_EXAMPLES,)
+    )
+    new_examples = tuple(f"{id_}: {prompt}" for id_, prompt in fresh)
+    return Braked(left=left, new=new, left_examples=left_examples, new_examples=new_examples)
+
+
+def _hold_changed(connection: sqlite3.Connection, job_file: str, *, regenerate: bool) -> None:
+    connection.execute(_HOLD, {"job_file": job_file})
+    if regenerate:
+        connection.execute(_REGENERATE, {"job_file": job_file})
+    connection.execute(_ORDER_EDITED, {"job_file": job_file})
+
+
+def _count(connection: sqlite3.Connection, query: str) -> int:
+    (count,) = connection.execute(query).fetchone()
+    return int(count)
+
+
+_PAID = """key IN (SELECT job FROM submissions WHERE state <> 'not_accepted' AND charged <> 'no')"""
+
+_NEW = """FROM staged.jobs AS new WHERE NOT EXISTS (
+  SELECT 1 FROM main.jobs AS old WHERE old.id_folded = new.id_folded)"""
+
+_TAKE_OVER = """
+UPDATE jobs SET job_file = :mine WHERE job_file = :other AND in_job_file"""
+
+_CLAIMS = """
+SELECT new.id, new.source_file, new.source_line, old.job_file, old.source_line
+FROM staged.jobs AS new JOIN main.jobs AS old USING (id_folded)
+WHERE old.in_job_file AND old.job_file <> ? ORDER BY new.position LIMIT ?"""
+
+_GONE = """
+CREATE TEMP TABLE gone AS SELECT key, id, id_folded, digest, prompt, position FROM main.jobs
+WHERE in_job_file AND job_file = :job_file
+  AND NOT EXISTS (SELECT 1 FROM staged.jobs AS new WHERE new.id_folded = main.jobs.id_folded)"""
+
+# Jobs that left in an earlier run may come back under a new id as well.
+_RENAMES = """
+WITH fresh AS (
+  SELECT new.id, new.id_folded, new.explicit_id, new.digest,
+         row_number() OVER (PARTITION BY new.digest ORDER BY new.position) AS nth
+  FROM staged.jobs AS new
+  WHERE NOT EXISTS (SELECT 1 FROM main.jobs AS old WHERE old.id_folded = new.id_folded)
+), idle AS (
+  SELECT old.key, old.digest,
+         row_number() OVER (PARTITION BY old.digest ORDER BY old.in_job_file DESC, old.position) AS nth
+  FROM main.jobs AS old
+  WHERE (old.key IN (SELECT key FROM temp.gone) OR NOT old.in_job_file)
+    AND NOT EXISTS (SELECT 1 FROM staged.jobs AS new WHERE new.id_folded = old.id_folded)
+    AND EXISTS (SELECT 1 FROM submissions WHERE job = old.key AND state <> 'not_accepted' AND digest = old.digest)
+)
+SELECT fresh.id, fresh.id_folded, fresh.explicit_id, idle.key FROM fresh JOIN idle USING (digest, nth)"""
+
+_COLUMNS = """id, explicit_id, position, request, digest, model, prompt, duration, resolution, metadata,
+  source_file, source_line, warnings"""
+
+_UPDATE = f"""
+UPDATE jobs SET ({_COLUMNS}, job_file, in_job_file) =
+  (SELECT {_COLUMNS}, :job_file, 1 FROM staged.jobs AS new WHERE new.id_folded = jobs.id_folded)
+WHERE id_folded IN (SELECT id_folded FROM staged.jobs)"""
+
+_INSERT = f"""
+INSERT INTO main.jobs (id_folded, {_COLUMNS}, job_file, in_job_file)
+SELECT id_folded, {_COLUMNS}, :job_file, 1 FROM staged.jobs AS new
+WHERE NOT EXISTS (SELECT 1 FROM main.jobs AS old WHERE old.id_folded = new.id_folded)
+ORDER BY position"""
+
+# A job that was never sent leaves nothing behind.
+_FORGET = """
+DELETE FROM jobs WHERE NOT in_job_file AND NOT EXISTS (SELECT 1 FROM submissions WHERE job = jobs.key)"""
+
+# Held: the request is neither that of the newest charged or running submission nor one that the user let go.
+_HOLD = """
+UPDATE jobs SET changed = coalesce((
+    SELECT digest <> jobs.digest FROM submissions
+    WHERE job = jobs.key AND (state IN ('submitting', 'unknown', 'submitted', 'generated')
+                              OR (charged <> 'no' AND state <> 'not_accepted'))
+    ORDER BY key DESC LIMIT 1), 0) AND jobs.digest IS NOT jobs.released
+WHERE job_file = :job_file AND in_job_file"""
+
+_REGENERATE = """
+UPDATE jobs SET changed = 0, released = digest, order_reason = 'regenerate', dismissed = NULL,
+  ordered_after = (SELECT max(key) FROM submissions WHERE job = jobs.key)
+WHERE changed AND job_file = :job_file AND in_job_file AND dismissed IS NULL"""
+
+# Edited after a refusal that cost nothing, with nothing else ever charged or running: it simply runs.
+_ORDER_EDITED = """
+UPDATE jobs SET order_reason = 'retry', dismissed = NULL,
+  ordered_after = (SELECT max(key) FROM submissions WHERE job = jobs.key)
+WHERE job_file = :job_file AND in_job_file AND NOT changed
+  AND (SELECT state = 'failed' AND digest <> jobs.digest AND key > jobs.ordered_after FROM submissions
+       WHERE job = jobs.key AND state <> 'not_accepted' ORDER BY key DESC LIMIT 1)
+  AND NOT EXISTS (SELECT 1 FROM submissions WHERE job = jobs.key
+                  AND (state IN ('submitting', 'unknown', 'submitted', 'generated') OR charged <> 'no'))"""

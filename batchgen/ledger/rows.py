@@ -1,0 +1,158 @@
+"""How plain data stands in the ledger's columns, and how it is read back."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import unicodedata
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from batchgen.model import (
+    Attempt,
+    Charged,
+    Clip,
+    Fault,
+    Order,
+    Reason,
+    Record,
+    Request,
+    Source,
+    Stage,
+    State,
+    Status,
+    Submission,
+    VideoFacts,
+)
+
+
+def folded(name: str) -> str:
+    """The form under which two names are the same file on some file system."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def to_json(value: object) -> str:
+    """Compact JSON that keeps every script readable."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def to_time(moment: datetime) -> str:
+    """An aware moment as ISO 8601 in UTC, to the millisecond; such texts sort as the moments do."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def from_time(text: str | None) -> datetime | None:
+    """The moment that ``to_time`` wrote."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def sure_time(text: str) -> datetime:
+    """The moment that ``to_time`` wrote into a column that is never null."""
+    return datetime.fromisoformat(text)
+
+
+def from_request(text: str) -> Request:
+    """The request whose body was written down."""
+    return Request(**json.loads(text))
+
+
+def to_video(video: VideoFacts) -> str:
+    """What a clip says of itself, as JSON."""
+    return to_json(
+        {
+            "width": video.width,
+            "height": video.height,
+            "seconds": video.seconds,
+            "fps": video.fps,
+            "codec": video.codec,
+        }
+    )
+
+
+def to_clip(row: sqlite3.Row) -> Clip | None:
+    """The clip of a submission, if one was ever checked."""
+    if row["sha256"] is None:
+        return None
+    return Clip(bytes=row["bytes"], sha256=row["sha256"], video=VideoFacts(**json.loads(row["video"])))
+
+
+def to_fault(row: sqlite3.Row) -> Fault | None:
+    """The fault of a submission, if it has one."""
+    if row["fault_code"] is None:
+        return None
+    return Fault(code=row["fault_code"], message=row["fault_message"], stage=Stage(row["fault_stage"]))
+
+
+def to_order(row: sqlite3.Row) -> Order:
+    """A pending job as a worker needs it."""
+    return Order(
+        key=row["key"], id=row["id"], request=from_request(row["request"]), reason=Reason(row["order_reason"])
+    )
+
+
+def to_submission(row: sqlite3.Row) -> Submission:
+    """A submission (with its job's id as ``job_id``) as the poller and the downloader need it."""
+    return Submission(
+        key=row["key"],
+        job_key=row["job"],
+        job_id=row["job_id"],
+        state=State(row["state"]),
+        request=from_request(row["request"]),
+        account=row["account"],
+        origin=row["origin"],
+        submitted_at=sure_time(row["submitted_at"] or row["intended_at"]),
+        task_id=row["task_id"] or "",
+        file_id=row["file_id"] or "",
+        not_found_since=from_time(row["not_found_since"]),
+        checked=to_clip(row),
+    )
+
+
+def to_attempt(row: sqlite3.Row) -> Attempt:
+    """A submission for people and programs to read."""
+    return Attempt(
+        key=row["key"],
+        state=State(row["state"]),
+        reason=Reason(row["reason"]),
+        account=row["account"],
+        origin=row["origin"],
+        request=json.loads(row["request"]),
+        intended_at=sure_time(row["intended_at"]),
+        charged=Charged(row["charged"]),
+        task_id=row["task_id"] or "",
+        file_id=row["file_id"] or "",
+        submitted_at=from_time(row["submitted_at"]),
+        generated_at=from_time(row["generated_at"]),
+        finished_at=from_time(row["finished_at"]),
+        width=row["width"],
+        height=row["height"],
+        file=row["file"],
+        clip=to_clip(row),
+        missing=bool(row["missing"]),
+        price=row["price"],
+        currency=row["currency"],
+        fault=to_fault(row),
+        warnings=tuple(json.loads(row["warnings"])),
+    )
+
+
+def to_record(row: sqlite3.Row, attempts: Iterable[sqlite3.Row]) -> Record:
+    """A job, a row of ``standing``, with its submissions, oldest first."""
+    return Record(
+        id=row["id"],
+        status=Status(row["status"]),
+        request=json.loads(row["request"]),
+        model=row["model"],
+        prompt=row["prompt"],
+        duration=row["duration"],
+        resolution=row["resolution"],
+        metadata=json.loads(row["metadata"]),
+        source=Source(file=row["source_file"], line=row["source_line"]),
+        job_file=row["job_file"],
+        in_job_file=bool(row["in_job_file"]),
+        edition=row["edition"],
+        changed=bool(row["changed"]),
+        dismissed=row["dismissed"],
+        warnings=tuple(json.loads(row["warnings"])),
+        attempts=tuple(map(to_attempt, attempts)),
+    )

@@ -1,0 +1,154 @@
+"""Jobs on their way from the job file to the ledger, in a temporary database, however many there are.
+
+Here ids are checked against one another, and entries that ask for the same thing become one job.  A job file
+that is wrong never reaches the ledger.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from batchgen.ledger.rows import folded, to_json
+from batchgen.model import Job, Problem, Source
+
+_SCHEMA = """
+CREATE TABLE jobs (
+  position INTEGER PRIMARY KEY, id TEXT NOT NULL, id_folded TEXT NOT NULL, explicit_id INTEGER NOT NULL,
+  request TEXT NOT NULL, digest TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL,
+  duration INTEGER NOT NULL, resolution TEXT NOT NULL, metadata TEXT NOT NULL,
+  source_file TEXT NOT NULL, source_line INTEGER NOT NULL, source_column INTEGER NOT NULL, warnings TEXT NOT NULL
+) STRICT;
+"""
+_INSERT = f"INSERT INTO jobs VALUES ({', '.join('?' * 15)})"
+_BATCH = 500
+
+
+class Staging:
+    """The jobs of one job file.  ``add`` them all, ask for ``problems``, hand ``path`` to the ledger."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="batchgen-", ignore_cleanup_errors=True)
+        self.path = Path(self._folder.name) / "staged.sqlite3"
+        self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        self._connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _SCHEMA)
+        self._waiting: list[tuple[object, ...]] = []
+        self._position = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+        self._folder.cleanup()
+
+    def add(self, job: Job) -> None:
+        """Take the next job of the file."""
+        self._waiting.append(_row(self._position, job))
+        self._position += 1
+        if len(self._waiting) >= _BATCH:
+            self._flush()
+
+    def settle(self, limit: int) -> Iterator[Problem]:
+        """Check the ids once all jobs are in; entries that ask for the same without an id become one.
+
+        Yields warnings for these, and at most ``limit`` problems for ids that are taken twice.
+        """
+        self._flush()
+        self._connection.execute("CREATE INDEX by_id ON jobs (id_folded, position)")
+        self._connection.row_factory = sqlite3.Row
+        yield from self._clashes(limit)
+        yield from self._repeats(limit)
+        self._connection.execute(f"DELETE FROM jobs WHERE {_IS_REPEAT}")
+
+    def __len__(self) -> int:
+        """How many jobs there are."""
+        self._flush()
+        (count,) = self._connection.execute("SELECT count(*) FROM jobs").fetchone()
+        return int(count)
+
+    def job_line(self, id_: str) -> int | None:
+        """The line of the job with this id, ``None`` when there is none."""
+        self._flush()
+        row = self._connection.execute(
+            "SELECT source_line FROM jobs WHERE id_folded = ?", (folded(id_),)
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._connection.execute("BEGIN")
+            self._connection.executemany(_INSERT, self._waiting)
+            self._connection.execute("COMMIT")
+            self._waiting.clear()
+
+    def _clashes(self, limit: int) -> Iterator[Problem]:
+        for row in self._connection.execute(_CLASHES, (limit,)):
+            first = f"{row['first_id']} at line {row['first_line']}"
+            same = (
+                "the same id" if row["id"] == row["first_id"] else "an id that some file systems can't tell"
+            )
+            yield Problem(
+                source=_source(row),
+                job=row["id"],
+                message=f"{same} as job {first}" if same.startswith("the") else f"{same} from job {first}",
+                remedy="give one of them another id (ids are file names, upper and lower case count as equal)",
+            )
+
+    def _repeats(self, limit: int) -> Iterator[Problem]:
+        for row in self._connection.execute(_REPEATS, (limit,)):
+            yield Problem(
+                source=_source(row),
+                job=row["id"],
+                message=f"asks for the same clip as line {row['first_line']}: they are one job",
+                remedy="for several clips of one request write repeat: N, or give each an id",
+                warning=True,
+            )
+
+
+# An entry without an id whose hash, and so whose id, an earlier entry without an id has already.
+_IS_REPEAT = """jobs.explicit_id = 0 AND EXISTS (
+  SELECT 1 FROM jobs AS earlier WHERE earlier.id_folded = jobs.id_folded AND earlier.position < jobs.position
+  AND earlier.explicit_id = 0 AND earlier.digest = jobs.digest)"""
+
+_FIRST = """JOIN (SELECT id_folded AS f, min(position) AS p FROM jobs GROUP BY id_folded HAVING count(*) > 1)
+  ON f = jobs.id_folded JOIN jobs AS first ON first.position = p AND jobs.position > p"""
+
+_CLASHES = f"""
+SELECT jobs.*, first.id AS first_id, first.source_line AS first_line FROM jobs {_FIRST}
+WHERE NOT ({_IS_REPEAT}) ORDER BY jobs.position LIMIT ?"""
+
+_REPEATS = f"""
+SELECT jobs.*, first.source_line AS first_line FROM jobs {_FIRST}
+WHERE {_IS_REPEAT} ORDER BY jobs.position LIMIT ?"""
+
+
+def _row(position: int, job: Job) -> tuple[object, ...]:
+    request = job.request
+    return (
+        position,
+        job.id,
+        folded(job.id),
+        int(job.explicit_id),
+        to_json(request.body()),
+        job.digest,
+        request.model,
+        request.prompt,
+        request.seconds,
+        request.size_class,
+        to_json(dict(job.metadata)),
+        job.source.file,
+        job.source.line,
+        job.source.column,
+        to_json(list(job.warnings)),
+    )
+
+
+def _source(row: sqlite3.Row) -> Source:
+    return Source(file=row["source_file"], line=row["source_line"], column=row["source_column"])

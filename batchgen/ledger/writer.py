@@ -1,0 +1,132 @@
+"""Group commit: one thread writes, and all who wait at that moment share one durable transaction.
+
+SQLite with ``synchronous=FULL`` pays for a flush of the disk with each commit, so the writer gathers every
+change that has come while the last commit ran.  Each change has a savepoint of its own: one that the database
+refuses fails alone, one that can't reach the disk fails with all of its companions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from batchgen.errors import IllegalTransition, LedgerNotWritable
+
+T = TypeVar("T")
+Change = Callable[[sqlite3.Connection], object]
+
+#: Changes in one transaction at the most, so that the first of them never waits for very many others.
+MAX_BATCH = 512
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    change: Change
+    future: asyncio.Future[object]
+
+
+class GroupWriter:
+    """Runs changes on a connection of its own thread; each call returns when its change is on disk."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="batchgen-ledger", daemon=True)
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        self._thread.start()
+
+    async def do(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Make one change durable.  Once called it is made, also when the caller is cancelled meanwhile.
+
+        Raises IllegalTransition when the database refuses it, LedgerNotWritable when it can't be made durable.
+        """
+        if self._closed:
+            raise LedgerNotWritable("the ledger is closed")
+        future: asyncio.Future[object] = self._loop.create_future()
+        future.add_done_callback(_seen)
+        self._queue.put(_Waiting(change, future))
+        return cast("T", await asyncio.shield(future))
+
+    async def close(self) -> None:
+        """Let what is queued reach the disk, then end the thread."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            await asyncio.to_thread(self._thread.join)
+
+    def _serve(self) -> None:
+        while (batch := self._next_batch()) is not None:
+            outcomes = self._commit(batch)
+            self._loop.call_soon_threadsafe(_deliver, batch, outcomes)
+
+    def _next_batch(self) -> list[_Waiting] | None:
+        first = self._queue.get()
+        if first is None:
+            return None
+        batch = [first]
+        while len(batch) < MAX_BATCH:
+            try:
+                more = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if more is None:
+                self._queue.put(None)
+                break
+            batch.append(more)
+        return batch
+
+    def _commit(self, batch: list[_Waiting]) -> list[object]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            outcomes = [_attempt(self._connection, waiting.change) for waiting in batch]
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            failure = LedgerNotWritable(f"the ledger can't be written: {error}")
+            failure.__cause__ = error
+            return [failure] * len(batch)
+        return outcomes
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+
+def _attempt(connection: sqlite3.Connection, change: Change) -> object:
+    """One change under a savepoint: its result, or the error with which it alone fails."""
+    connection.execute("SAVEPOINT change")
+    try:
+        outcome = change(connection)
+    except sqlite3.IntegrityError as error:
+        outcome = IllegalTransition(str(error))
+        outcome.__cause__ = error
+    except sqlite3.Error:
+        raise  # the disk's fault: the whole transaction fails
+    except Exception as error:
+        outcome = error
+    if isinstance(outcome, Exception):
+        connection.execute("ROLLBACK TO change")
+    connection.execute("RELEASE change")
+    return outcome
+
+
+def _deliver(batch: list[_Waiting], outcomes: list[object]) -> None:
+    for waiting, outcome in zip(batch, outcomes, strict=True):
+        if waiting.future.done():
+            continue
+        if isinstance(outcome, Exception):
+            waiting.future.set_exception(outcome)
+        else:
+            waiting.future.set_result(outcome)
+
+
+def _seen(future: asyncio.Future[object]) -> None:
+    """Mark the outcome as seen: a caller that was cancelled asks for it no more."""
+    if not future.cancelled():
+        future.exception()
