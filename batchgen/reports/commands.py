@@ -1,0 +1,54 @@
+"""The exact commands that deal with jobs, ready to be pasted into a shell."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from batchgen.reports.terminal import clean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commands:
+    """Words commands for one job file.
+
+    ``job_file`` and ``options`` are those of the user's own command line (``-o``, ``--simulate``, ...), so
+    that a command finds the same folder again.
+    """
+
+    job_file: str
+    options: tuple[str, ...] = ()
+
+    def run(self, *options: str) -> str:
+        """Carry on with the job file."""
+        return self._words("batchgen", self._file, *self.options, *options)
+
+    def collect(self) -> str:
+        """Poll and download what is under way."""
+        return self._words("batchgen", "collect", self._file, *self.options)
+
+    def retry(self, ids: Sequence[str], *options: str) -> str:
+        """Order again: these jobs, or all that the options name."""
+        return self._on_jobs("retry", ids, options)
+
+    def adopt(self, job_id: str) -> str:
+        """Bind a task to a job; ``TASK_ID`` is for the user to fill in."""
+        return self._on_jobs("adopt", (job_id, "TASK_ID"), ())
+
+    def dismiss(self, ids: Sequence[str]) -> str:
+        """Settle jobs for good; ``REASON`` is for the user to fill in."""
+        return self._on_jobs("dismiss", ids, ("--reason", "REASON"))
+
+    @property
+    def _file(self) -> str:
+        return f"./{self.job_file}" if self.job_file.startswith("-") else self.job_file
+
+    def _on_jobs(self, command: str, ids: Sequence[str], options: Sequence[str]) -> str:
+        """An id may begin with a dash, which ``--`` keeps from being read as an option."""
+        if any(job_id.startswith("-") for job_id in ids):
+            return self._words("batchgen", command, *self.options, *options, "--", self._file, *ids)
+        return self._words("batchgen", command, self._file, *ids, *self.options, *options)
+
+    def _words(self, *words: str) -> str:
+        return clean(shlex.join(words))

@@ -1,0 +1,113 @@
+"""``manifest.jsonl`` and ``videos/metadata.jsonl``: written as jobs end, rewritten whole, read back.
+
+The functions block on the disk; call them in a thread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO
+
+from batchgen.model import Record
+from batchgen.reports.atomic import AtomicText
+from batchgen.reports.dataset import FOLDER, Contents, metadata_row
+from batchgen.reports.lines import as_line
+from batchgen.reports.rows import Row, manifest_row
+
+MANIFEST = "manifest.jsonl"
+METADATA = f"{FOLDER}/metadata.jsonl"
+
+
+class ManifestWriter:
+    """Keeps the manifest of one output folder.  Raises OSError when the disk does not take it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / MANIFEST
+        self.metadata_path = folder / METADATA
+
+    def append(self, record: Record) -> None:
+        """Add the row of a job that has just ended; a line that a crash tore is left behind as it is."""
+        line = as_line(manifest_row(record)).encode() + b"\n"
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self.path, flags, 0o666)
+        try:
+            _write_whole(descriptor, line if _ends_whole(descriptor) else b"\n" + line)
+        finally:
+            os.close(descriptor)
+
+    def rewrite(self, records: Iterable[Record]) -> Contents:
+        """Write both files anew from all records, in one pass; returns what the data set holds.
+
+        Which columns the data set has is known only after the last record, so its rows are made from the
+        manifest just written.  Memory does not grow with the number of records.
+        """
+        contents = Contents()
+        with AtomicText(self.path) as manifest:
+            for record in records:
+                row = manifest_row(record)
+                contents.add(row)
+                manifest.write(as_line(row) + "\n")
+            manifest.flush()
+            self._rewrite_metadata(manifest.part, contents)
+        return contents
+
+    def _rewrite_metadata(self, manifest: Path, contents: Contents) -> None:
+        with AtomicText(self.metadata_path) as metadata, manifest.open(encoding="utf-8") as rows:
+            for line in rows:
+                row = metadata_row(json.loads(line), contents.metadata)
+                if row is not None:
+                    metadata.write(as_line(row) + "\n")
+
+
+def read_manifest(path: Path, *, torn: Callable[[int], None] | None = None) -> Iterator[Row]:
+    """The last row of each id, in the order of the file.
+
+    Lines that are no row (torn by a crash) are skipped; ``torn`` is told their numbers, from 1.  The file is
+    read twice, and two integers are kept for each id: some 150 MB for a million.
+    Raises OSError.
+    """
+    newest: dict[int, int] = {}
+    with path.open("rb") as file:
+        for number, row in _rows(file):
+            if row is not None:
+                newest[_key(row)] = number
+            elif torn is not None:
+                torn(number)
+        file.seek(0)
+        for number, row in _rows(file):
+            if row is not None and newest[_key(row)] == number:
+                yield row
+
+
+def _rows(file: BinaryIO) -> Iterator[tuple[int, Row | None]]:
+    for number, line in enumerate(file, 1):
+        if line.strip():
+            yield number, _row(line)
+
+
+def _row(line: bytes) -> Row | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) and isinstance(row.get("id"), str) else None
+
+
+def _key(row: Row) -> int:
+    digest = blake2b(str(row["id"]).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big")
+
+
+def _ends_whole(descriptor: int) -> bool:
+    length = os.lseek(descriptor, 0, os.SEEK_END)
+    return length == 0 or os.pread(descriptor, 1, length - 1) == b"\n"
+
+
+def _write_whole(descriptor: int, line: bytes) -> None:
+    """One write in all but the strangest cases; a disk that fills mid-line leaves a torn one, and raises."""
+    while line:
+        line = line[os.write(descriptor, line) :]

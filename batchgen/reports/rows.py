@@ -1,0 +1,143 @@
+"""A row of the results manifest, made from what the ledger knows of a job.
+
+The row's own facts (task, times, clip, price, error) are those of the newest submission that counts.  A
+``pending`` job has no submission standing: those facts are null, but ``charged`` still tells of the newest
+one, and ``attempts`` has all of them.
+
+Each of ``attempts``, oldest first:
+
+=====================================================  ====================================================
+``outcome``                                            its state, ``succeeded`` or ``not_accepted`` say
+``reason``                                             ``first``, ``retry``, ``resubmit`` or ``regenerate``
+``service``                                            the origin that it was sent to
+``task_id, file_id``                                   the service's ids, or null
+``intended_at``                                        just before it was sent
+``submitted_at, generated_at, finished_at``            when the ledger learnt of each, or null
+``charged, price, currency``                           ``yes``, ``no`` or ``perhaps``; a decimal string
+``code, message, stage``                               its fault, or null
+``request``                                            the exact body sent; null when it is the row's
+``file, missing``                                      the clip's place; ``missing``: no longer whole there
+``width, height, seconds, fps, codec, bytes, sha256``  the clip's facts; the sizes are pixels
+``warnings``                                           what is odd about the clip
+=====================================================  ====================================================
+"""
+
+from __future__ import annotations
+
+from batchgen import __version__
+from batchgen.model import Attempt, Charged, Fault, Record, Stage, State, Status
+from batchgen.reports.words import stamp
+
+SCHEMA_VERSION = 1
+
+Row = dict[str, object]
+
+#: The row's ``error`` where a clip was stored and no longer stands.
+MISSING = Fault(code="missing", message="the clip is no longer there, or no longer whole", stage=Stage.STORE)
+
+
+def manifest_row(record: Record) -> Row:
+    """The row of one job, its fields in the documented order, values as JSON has them."""
+    newest = record.newest
+    standing = None if record.status is Status.PENDING else newest
+    return {
+        "id": record.id,
+        "status": record.status.value,
+        "file": clip_file(record),
+        "prompt": record.prompt,
+        "model": record.model,
+        "duration": record.duration,
+        "resolution": record.resolution,
+        "request": dict(record.request),
+        "metadata": dict(record.metadata),
+        "source": {"file": record.source.file, "line": record.source.line},
+        "job_file": record.job_file,
+        "in_job_file": record.in_job_file,
+        "edition": record.edition,
+        "changed": record.changed,
+        "dismissed": record.dismissed,
+        "task_id": (standing.task_id or None) if standing else None,
+        "file_id": (standing.file_id or None) if standing else None,
+        **_clip_facts(standing),
+        "submissions": sum(attempt.state is not State.NOT_ACCEPTED for attempt in record.attempts),
+        "attempts": [_attempt(attempt, record) for attempt in record.attempts],
+        **_times(standing),
+        "price": standing.price if standing else None,
+        "currency": standing.currency if standing else None,
+        "charged": (newest.charged if newest else Charged.NO).value,
+        "error": _error(fault_of(record)),
+        "warnings": [*record.warnings, *(standing.warnings if standing else ())],
+        "service": standing.origin if standing else None,
+        "batchgen_version": __version__,
+        "schema_version": SCHEMA_VERSION,
+    }
+
+
+def clip_file(record: Record) -> str | None:
+    """Where the job's clip stands, relative to the output folder; None while it does not."""
+    newest = record.newest
+    if record.status is not Status.SUCCEEDED or newest is None or newest.missing:
+        return None
+    return newest.file
+
+
+def fault_of(record: Record) -> Fault | None:
+    """What stands between the job and its clip: a row's ``error``."""
+    newest = record.newest
+    if newest is None or record.status is Status.PENDING:
+        return None
+    if record.status is Status.SUCCEEDED:
+        return MISSING if newest.missing else None
+    return newest.fault
+
+
+def _error(fault: Fault | None) -> Row | None:
+    if fault is None:
+        return None
+    return {"code": fault.code, "message": fault.message, "stage": fault.stage.value}
+
+
+def _attempt(attempt: Attempt, record: Record) -> Row:
+    fault = attempt.fault
+    request = dict(attempt.request)
+    return {
+        "outcome": attempt.state.value,
+        "reason": attempt.reason.value,
+        "service": attempt.origin,
+        "task_id": attempt.task_id or None,
+        "file_id": attempt.file_id or None,
+        "intended_at": stamp(attempt.intended_at),
+        **_times(attempt),
+        "charged": attempt.charged.value,
+        "price": attempt.price,
+        "currency": attempt.currency,
+        "code": fault.code if fault else None,
+        "message": fault.message if fault else None,
+        "stage": fault.stage.value if fault else None,
+        "request": None if request == dict(record.request) else request,
+        "file": attempt.file,
+        "missing": attempt.missing,
+        **_clip_facts(attempt),
+        "warnings": list(attempt.warnings),
+    }
+
+
+def _times(attempt: Attempt | None) -> Row:
+    names = ("submitted_at", "generated_at", "finished_at")
+    times = (attempt.submitted_at, attempt.generated_at, attempt.finished_at) if attempt else (None,) * 3
+    return {name: stamp(at) if at else None for name, at in zip(names, times, strict=True)}
+
+
+def _clip_facts(attempt: Attempt | None) -> Row:
+    clip = attempt.clip if attempt else None
+    video = clip.video if clip else None
+    pixels = video or attempt
+    return {
+        "width": pixels.width if pixels else None,
+        "height": pixels.height if pixels else None,
+        "seconds": video.seconds if video else None,
+        "fps": video.fps if video else None,
+        "codec": video.codec if video else None,
+        "bytes": clip.bytes if clip else None,
+        "sha256": clip.sha256 if clip else None,
+    }
