@@ -1,0 +1,23 @@
+"""YAML to jobs: settings at once, jobs as a stream, and every problem with its line and its remedy.
+
+``open_job_file`` reads what stands above the jobs; ``JobFile.entries`` yields jobs and problems in the order
+of the file, with memory that does not depend on its length.
+"""
+
+from batchgen.jobfile.durations import parse_duration
+from batchgen.jobfile.editor_schema import schema
+from batchgen.jobfile.ids import parse_id
+from batchgen.jobfile.reader import JobFile, open_job_file
+from batchgen.jobfile.starter import STARTER
+from batchgen.jobfile.urls import is_loopback, parse_base_url
+
+__all__ = [
+    "STARTER",
+    "JobFile",
+    "is_loopback",
+    "open_job_file",
+    "parse_base_url",
+    "parse_duration",
+    "parse_id",
+    "schema",
+]

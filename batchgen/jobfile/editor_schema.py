@@ -1,0 +1,69 @@
+"""The JSON Schema of the job file, made from the declared keys, for editors and other programs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from batchgen.jobfile.fields import DEFAULTS, JOB, SECTION_HELP, SECTIONS, TOP, Field, Fields
+from batchgen.jobfile.kinds import Schema
+from batchgen.settings import Limits, Polling, Service, Settings
+
+_SETTINGS: dict[str, object] = {"service": Service(), "limits": Limits(), "polling": Polling()}
+
+
+def schema() -> dict[str, object]:
+    """The JSON Schema (draft 2020-12) of the job file.
+
+    It says all that a schema can say.  What it cannot: the bytes of an id, what jobs inherit from the
+    defaults, that `6.0` is no integer.
+    """
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "batchgen job file",
+        "type": "object",
+        "required": ["jobs"],
+        "properties": {**_sections(), **_properties(TOP, Settings()), "jobs": _jobs()},
+        "patternProperties": {"^x-": {"description": "A place for anchors; ignored."}},
+        "additionalProperties": False,
+    }
+
+
+def _sections() -> Schema:
+    return {name: _section(name, declared) for name, declared in SECTIONS.items()}
+
+
+def _section(name: str, declared: Fields) -> Schema:
+    section = _object(declared, _SETTINGS.get(name))
+    section["type"] = ["object", "null"]
+    section["description"] = SECTION_HELP[name]
+    if declared is DEFAULTS:
+        section.update(_short_at_1080p())
+    return section
+
+
+def _jobs() -> Schema:
+    job = {**_object(JOB, None), "required": ["prompt"], **_short_at_1080p()}
+    return {"type": "array", "minItems": 1, "items": job, "description": "What to make: one entry a clip."}
+
+
+def _object(declared: Fields, defaults: object) -> Schema:
+    return {"type": "object", "properties": _properties(declared, defaults), "additionalProperties": False}
+
+
+def _properties(declared: Fields, defaults: object) -> Schema:
+    return {name: _property(field, defaults) for name, field in declared.items()}
+
+
+def _property(field: Field, defaults: object) -> Schema:
+    described: Schema = {**field.kind.schema(), "description": field.help}
+    default = getattr(defaults, field.name, None) if defaults is not None else field.default
+    if isinstance(default, StrEnum):
+        default = str(default)
+    if default is not None:
+        described["default"] = default
+    return described
+
+
+def _short_at_1080p() -> Schema:
+    large: Schema = {"properties": {"resolution": {"const": "1080P"}}, "required": ["resolution"]}
+    return {"if": large, "then": {"properties": {"duration": {"const": 6}}}}

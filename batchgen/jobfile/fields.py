@@ -1,0 +1,173 @@
+"""The keys of a job file, declared once: reader, JSON Schema and messages are all made from these.
+
+Defaults of settings are not repeated here: they are those of ``batchgen.settings``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from batchgen.jobfile import kinds
+from batchgen.model import API_DEFAULTS
+from batchgen.settings import OnUnknown
+
+MAX_REPEAT = 10_000
+MAX_PROMPT = 2000  # characters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One key: its name, what it takes, what it is for, and what the service takes for granted."""
+
+    name: str
+    kind: kinds.Kind
+    help: str
+    default: object = None
+
+
+Fields = Mapping[str, Field]
+
+
+def _fields(*fields: Field) -> Fields:
+    return {field.name: field for field in fields}
+
+
+def _request(name: str, kind: kinds.Kind, about: str) -> Field:
+    return Field(name=name, kind=kind, help=about, default=API_DEFAULTS[name])
+
+
+#: The request keys that jobs share with `defaults`.  A key that nobody names is not sent.
+REQUEST = _fields(
+    _request(
+        "model",
+        kinds.Choice(words=("MiniMax-Hailuo-2.3", "MiniMax-Hailuo-02")),
+        "The model. MiniMax-Hailuo-2.3 is preferred.",
+    ),
+    _request("duration", kinds.Integer(choices=(6, 10)), "Seconds: 6 or 10 at 768P, 6 at 1080P."),
+    _request(
+        "resolution",
+        kinds.Choice(words=("768P", "1080P")),
+        "768P is 1366x768, 1080P is 1920x1080; 24 frames a second.",
+    ),
+    _request("prompt_optimizer", kinds.Boolean(), "Whether the service may rewrite the prompt."),
+    _request("fast_pretreatment", kinds.Boolean(), "A shorter rewriting; acts only with the optimizer on."),
+    _request("aigc_watermark", kinds.Boolean(), "Whether the clip is marked as made by AI."),
+)
+
+METADATA = Field(
+    name="metadata",
+    kind=kinds.Metadata(),
+    help="Whatever you want to find again in the manifest. Never sent.",
+)
+
+DEFAULTS: Fields = {**REQUEST, "metadata": METADATA}
+
+JOB: Fields = {
+    **_fields(
+        Field(
+            name="id",
+            kind=kinds.Identifier(),
+            help="The clip's file name, without .mp4. Without it, it is made from the request.",
+        ),
+        Field(
+            name="prompt",
+            kind=kinds.Prompt(longest=MAX_PROMPT),
+            help="What the clip shall show, 1 to 2000 characters. Camera commands stand in [brackets].",
+        ),
+        Field(
+            name="repeat",
+            kind=kinds.Integer(minimum=1, maximum=MAX_REPEAT),
+            help="How many clips of this job: ID, ID-2, ID-3 and so on.",
+            default=1,
+        ),
+    ),
+    **DEFAULTS,
+}
+
+SERVICE = _fields(
+    Field(name="base_url", kind=kinds.Url(), help="Any host that speaks the same three calls."),
+    Field(
+        name="api_key_env",
+        kind=kinds.VariableName(),
+        help="The name of the variable that holds the key. The key itself is refused in this file.",
+    ),
+)
+
+LIMITS = _fields(
+    Field(name="in_flight", kind=kinds.Integer(minimum=1, maximum=100_000), help="Tasks at the service at once."),
+    Field(
+        name="submits_per_minute",
+        kind=kinds.Integer(minimum=1, maximum=1_000_000, nullable=True),
+        help="Submissions in any 60 s; null: no limit of ours.",
+    ),
+    Field(name="downloads", kind=kinds.Integer(minimum=1, maximum=1000), help="Downloads at once."),
+    Field(name="download_patience", kind=kinds.Duration(), help="How long one run tries to fetch one clip."),
+    Field(
+        name="task_patience",
+        kind=kinds.Duration(),
+        help="How long after its submission a run with nothing else left waits for a task.",
+    ),
+    Field(
+        name="halt_after_failures",
+        kind=kinds.Integer(minimum=1, maximum=1_000_000),
+        help="Stop after so many charged failures in a row.",
+    ),
+    Field(
+        name="halt_after_unknown",
+        kind=kinds.Integer(minimum=1, maximum=1_000_000),
+        help="Stop after so many unknown outcomes in a row.",
+    ),
+    Field(name="max_clip_bytes", kind=kinds.Integer(minimum=1), help="A clip of more bytes is not fetched."),
+    Field(
+        name="min_free_bytes",
+        kind=kinds.Integer(minimum=0),
+        help="With less room on the disk nothing new is submitted.",
+    ),
+)  # fmt: skip
+
+POLLING = _fields(
+    Field(
+        name="interval",
+        kind=kinds.Duration(auto=True),
+        help="auto: learnt from finished tasks; or the time between two questions about one task.",
+    ),
+    Field(name="max_per_second", kind=kinds.Rate(), help="Questions a second over all tasks; null: no ceiling."),
+)  # fmt: skip
+
+#: Mappings above the jobs; their values are read key by key.
+SECTIONS: Mapping[str, Fields] = {
+    "service": SERVICE,
+    "limits": LIMITS,
+    "polling": POLLING,
+    "defaults": DEFAULTS,
+}
+SECTION_HELP = {
+    "service": "Which service, and under which variable its key stands.",
+    "limits": "How much at once, how fast, how long, and when to stop.",
+    "polling": "When to ask about a task.",
+    "defaults": "Request keys, and metadata, for every job that does not name them itself.",
+}
+
+#: Single values above the jobs.
+TOP = _fields(
+    Field(
+        name="output",
+        kind=kinds.FilePath(),
+        help="The output folder, relative to this file. No placeholders.",
+    ),
+    Field(
+        name="ledger",
+        kind=kinds.FilePath(nullable=True),
+        help="Another place for the ledger, relative to this file. It must be on a local disk.",
+    ),
+    Field(
+        name="on_unknown",
+        kind=kinds.Choice(words=tuple(OnUnknown)),
+        help="What happens to a job whose submission's outcome is not known: hold it, or resubmit once.",
+    ),
+)
+
+#: Keys of later versions, and where they will stand.
+LATER_TOP = frozenset({"budget", "edition"})
+LATER_JOB = frozenset({"matrix", "from", "columns", "include", "exclude", "filename"})

@@ -1,0 +1,130 @@
+"""What stands above the jobs (or below them): settings, and defaults for every job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from batchgen.jobfile.compose import duplicate
+from batchgen.jobfile.fields import LATER_TOP, SECTIONS, TOP, Field
+from batchgen.jobfile.flaws import Flaw, Wrong
+from batchgen.jobfile.mappings import Values, read_mapping, unknown_key, wrong_value
+from batchgen.jobfile.nodes import Broken, Mapping, Node, Scalar
+from batchgen.jobfile.requests import request_flaws
+from batchgen.jobfile.scalars import described, resolve
+from batchgen.settings import Limits, OnUnknown, Polling, Service, Settings
+
+TOP_KEYS: tuple[str, ...] = (*SECTIONS, *TOP, "jobs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The settings, the defaults of the jobs, and what is wrong with either."""
+
+    settings: Settings = field(default_factory=Settings)
+    defaults: Values = field(default_factory=dict)
+    flaws: list[Flaw] = field(default_factory=list)
+
+
+def read_head(pairs: Iterable[tuple[Scalar | Node, Node | None]]) -> Head:
+    """Read the keys of the file; ``jobs`` has the value None where it is a list, as it should be."""
+    flaws: list[Flaw] = []
+    values: dict[str, Any] = {}
+    seen: dict[str, int] = {}
+    for key, value in pairs:
+        if not isinstance(key, Scalar):
+            if not isinstance(key, Broken):
+                flaws.append(_odd_key(key, "a key must be a word"))
+        elif key.text in seen:
+            flaws.append(duplicate(key, seen[key.text]))
+        else:
+            seen[key.text] = key.line
+            _read_key(key, value, values, flaws)
+    if "jobs" not in seen:
+        message = "the file has no jobs"
+        flaws.append(
+            Flaw(line=1, column=1, message=message, remedy="add a list `jobs:` with a `- prompt: ...` each")
+        )
+    return Head(settings=_settings(values), defaults=values.get("defaults", {}), flaws=flaws)
+
+
+def _read_key(key: Scalar, value: Node | None, values: dict[str, Any], flaws: list[Flaw]) -> None:
+    name = key.text
+    if name == "jobs":
+        flaws.extend(_refuse_jobs(value))
+    elif name.startswith("x-") or value is None:
+        pass  # a place for anchors
+    elif name == "<<" and key.plain:
+        flaws.append(_odd_key(key, "`<<` cannot merge into the file itself"))
+    elif name in SECTIONS:
+        values[name] = _read_section(name, value, flaws)
+    elif name in TOP:
+        _read_value(TOP[name], key, value, values, flaws)
+    else:
+        known = {**TOP, **dict.fromkeys(TOP_KEYS, TOP["output"])}
+        flaws.append(unknown_key(key, known, where="a job file", later=LATER_TOP))
+
+
+def _read_value(declared: Field, key: Scalar, value: Node, values: dict[str, Any], flaws: list[Flaw]) -> None:
+    if isinstance(value, Broken):
+        return
+    try:
+        values[declared.name] = declared.kind.read(value)
+    except Wrong as wrong:
+        flaws.append(wrong_value(key, value, wrong))
+
+
+def _read_section(name: str, node: Node, flaws: list[Flaw]) -> Values:
+    if name != "defaults":
+        return read_mapping(node, SECTIONS[name], flaws, where=f"`{name}`")
+    allowed, misplaced = _without_prompt(node)
+    flaws.extend(misplaced)
+    values = read_mapping(allowed, SECTIONS[name], flaws, where="`defaults`")
+    if isinstance(node, Mapping):
+        flaws.extend(request_flaws(node, values, {}))
+    return values
+
+
+def _without_prompt(node: Node) -> tuple[Node, list[Flaw]]:
+    """Keys of a job that are no defaults get a message of their own."""
+    own = ("prompt", "id", "repeat")
+    if not isinstance(node, Mapping):
+        return node, []
+    misplaced = [
+        Flaw(
+            line=key.line,
+            column=key.column,
+            message=f"`{key.text}` cannot stand under `defaults`: each job has its own",
+            remedy="move it into the jobs",
+        )
+        for key, _ in node.pairs
+        if key.text in own
+    ]
+    return node._replace(pairs=[pair for pair in node.pairs if pair[0].text not in own]), misplaced
+
+
+def _refuse_jobs(value: Node | None) -> list[Flaw]:
+    if value is None or isinstance(value, Broken):
+        return []
+    remedy = "write a list below it, with a `- prompt: ...` for each job"
+    if isinstance(value, Scalar) and resolve(value) is None:
+        return [Flaw(line=value.line, column=value.column, message="`jobs` is empty", remedy=remedy)]
+    message = f"`jobs` must be a list that is written out here, not {described(value)}"
+    return [Flaw(line=value.line, column=value.column, message=message, remedy=remedy)]
+
+
+def _odd_key(key: Node, message: str) -> Flaw:
+    return Flaw(line=key.line, column=key.column, message=message, remedy="remove it")
+
+
+def _settings(values: dict[str, Any]) -> Settings:
+    chosen: dict[str, Any] = {name: values[name] for name in TOP if name in values}
+    if "on_unknown" in chosen:
+        chosen["on_unknown"] = OnUnknown(chosen["on_unknown"])
+    return Settings(
+        service=Service(**values.get("service", {})),
+        limits=Limits(**values.get("limits", {})),
+        polling=Polling(**values.get("polling", {})),
+        **chosen,
+    )

@@ -1,0 +1,67 @@
+"""A mapping of the job file is held against its declaration, and everything wrong with it is collected."""
+
+from __future__ import annotations
+
+from batchgen.jobfile.fields import Fields
+from batchgen.jobfile.flaws import Flaw, Wrong, close_to, secret_name, secret_value, shown
+from batchgen.jobfile.nodes import Broken, Mapping, Node, Scalar
+from batchgen.jobfile.scalars import described, resolve
+
+Values = dict[str, object]
+_NONE: frozenset[str] = frozenset()
+
+
+def read_mapping(
+    node: Node, fields: Fields, flaws: list[Flaw], *, where: str, later: frozenset[str] = _NONE
+) -> Values:
+    """The values of the keys that are right; what is wrong is added to ``flaws``."""
+    values: Values = {}
+    if not isinstance(node, Mapping):
+        _refuse_other(node, flaws, where)
+        return values
+    for key, value in node.pairs:
+        field = fields.get(key.text)
+        if field is None:
+            flaws.append(unknown_key(key, fields, where=where, later=later))
+        elif type(value) is not Broken:
+            try:
+                values[key.text] = field.kind.read(value)
+            except Wrong as wrong:
+                flaws.append(wrong_value(key, value, wrong))
+    return values
+
+
+def wrong_value(key: Scalar, value: Node, wrong: Wrong) -> Flaw:
+    """The flaw of a value that its key does not take."""
+    # An empty value has no place of its own: its mark may be lines further on.
+    place = key if isinstance(value, Scalar) and value.plain and not value.text else value
+    message = f"`{key.text}` {wrong.message}"
+    return Flaw(line=place.line, column=place.column, message=message, remedy=wrong.remedy)
+
+
+def _refuse_other(node: Node, flaws: list[Flaw], where: str) -> None:
+    if isinstance(node, Broken) or (isinstance(node, Scalar) and resolve(node) is None):
+        return
+    message = f"{where} must be a mapping of keys, not {described(node)}"
+    flaws.append(
+        Flaw(line=node.line, column=node.column, message=message, remedy="write `key: value` below it")
+    )
+
+
+def unknown_key(key: Scalar, known: Fields, *, where: str, later: frozenset[str]) -> Flaw:
+    """The flaw of a key that has no place here."""
+    message, remedy = _unknown(key.text, known, where, later)
+    return Flaw(line=key.line, column=key.column, message=message, remedy=remedy)
+
+
+def _unknown(name: str, known: Fields, where: str, later: frozenset[str]) -> tuple[str, str | None]:
+    if secret_name(name) or secret_value(name):
+        remedy = (
+            "remove it, put the key into the variable DMXAPI_API_KEY, and renew it if the file was shared"
+        )
+        return "a key or password in the job file is refused (its value is not shown)", remedy
+    if name in later:
+        return f"`{name}` is not yet known to this version of batchgen", "remove it"
+    near = close_to(name, known)
+    remedy = f"did you mean `{near}`?" if near else f"the keys are {', '.join(known)}"
+    return f"{where} has no key {shown(name)}", remedy

@@ -1,0 +1,117 @@
+"""A job file, opened: its settings at once, its jobs as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from batchgen.errors import JobFileError
+from batchgen.jobfile.entries import EntryReader
+from batchgen.jobfile.flaws import Flaw, Stop
+from batchgen.jobfile.head import read_head
+from batchgen.jobfile.mappings import Values
+from batchgen.jobfile.nodes import Node
+from batchgen.jobfile.source import Stamp, has_margin_text, open_source, stamp_of
+from batchgen.jobfile.walk import Item, JobsStart, Pair, walk
+from batchgen.model import Job, Problem
+from batchgen.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFile:
+    """A job file whose head was read.
+
+    ``settings`` have their defaults where the head is wrong; ``problems`` are those of the head.
+    """
+
+    path: Path
+    settings: Settings
+    problems: tuple[Problem, ...]
+    defaults: Values
+    stamp: Stamp
+    loader: type[Any] | None = None
+
+    def entries(self) -> Iterator[Job | Problem]:
+        """The jobs in the file's order, repeated ones several times, and problems as they are found.
+
+        Can be called again; memory does not depend on how long the file is.  Nothing is raised: what ends
+        the reading early is the last problem.
+        """
+        number = 0
+        try:
+            with open_source(self.path) as file:
+                self._refuse_change(file)
+                reader = EntryReader(file=str(self.path), defaults=self.defaults)
+                listed = False
+                for part in walk(file, self.loader):
+                    listed = listed or isinstance(part, JobsStart)
+                    if isinstance(part, Item):
+                        number += 1
+                        yield from reader.read(part, number)
+                if listed and number == 0:
+                    yield _no_jobs().problem(str(self.path))
+                self._refuse_change(file)
+        except Stop as stop:
+            label = f"number {number + 1}" if number else None
+            yield stop.flaw.problem(str(self.path), label if stop.flaw.line > 1 else None)
+
+    def _refuse_change(self, file: BinaryIO) -> None:
+        if stamp_of(file) != self.stamp:
+            message = "the file was changed while it was being read"
+            raise Stop(Flaw(line=1, column=1, message=message, remedy="run the command again"))
+
+
+def _no_jobs() -> Flaw:
+    message, remedy = "`jobs` is empty", "write a `- prompt: ...` below it for each job"
+    return Flaw(line=1, column=1, message=message, remedy=remedy)
+
+
+def open_job_file(path: Path, *, loader: type[Any] | None = None) -> JobFile:
+    """Read what stands above the jobs, and what stands below them if anything does.
+
+    Raises JobFileError when the file cannot be opened, is not YAML up to its jobs, or is no mapping.
+    ``loader`` is one of PyYAML's, the fastest there is by default.
+    """
+    pairs: list[tuple[Node, Node | None]] = []
+    flaws: list[Flaw] = []
+    try:
+        with open_source(path) as file:
+            stamp = stamp_of(file)
+            _collect(file, loader, pairs, flaws)
+    except Stop as stop:
+        if not any(value is None for _, value in pairs):  # else the entries will tell
+            raise _unreadable(path, [*flaws, stop.flaw]) from stop
+    head = read_head(pairs)
+    return JobFile(
+        path=path,
+        settings=head.settings,
+        problems=_problems(path, [*flaws, *head.flaws]),
+        defaults=head.defaults,
+        stamp=stamp,
+        loader=loader,
+    )
+
+
+def _collect(
+    file: BinaryIO, loader: type[Any] | None, pairs: list[tuple[Node, Node | None]], flaws: list[Flaw]
+) -> None:
+    """The keys of the file.  Where nothing can stand below the jobs, they are not read."""
+    for part in walk(file, loader):
+        if isinstance(part, Pair):
+            pairs.append((part.key, part.value))
+            flaws.extend(part.flaws)
+        elif isinstance(part, JobsStart):
+            pairs.append((part.key, None))
+            if part.simple and not has_margin_text(file, part.key.line):
+                return
+
+
+def _problems(path: Path, flaws: Iterable[Flaw]) -> tuple[Problem, ...]:
+    ordered = sorted(flaws, key=lambda flaw: (flaw.line, flaw.column))
+    return tuple(flaw.problem(str(path)) for flaw in ordered)
+
+
+def _unreadable(path: Path, flaws: list[Flaw]) -> JobFileError:
+    return JobFileError(_problems(path, flaws))

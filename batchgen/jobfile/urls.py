@@ -1,0 +1,60 @@
+"""Which addresses of a service are accepted.  Nothing of a refused address is ever shown: it may hold a key."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import SplitResult, urlsplit
+
+_ODD = re.compile(r"[\s\\\x00-\x20\x7f-\x9f\"<>{}|^`]")
+_HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+")
+EXAMPLE = "write it like `https://www.dmxapi.cn`"
+_PATH = r"(?::[0-9]{1,5})?(?:/[^\s?#\\]*)?$"
+#: What a JSON Schema can say of the rule: https with a host, or http with a loopback host.
+PATTERN = (
+    r"^(?:https://[^\s/?#@:\\]+|https?://\[::1\]|https?://localhost"
+    r"|https?://127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})" + _PATH
+)
+
+
+def parse_base_url(text: str) -> str:
+    """The address of a service without a slash at its end.
+
+    It is http or https with a host, has no user, query or fragment, and http is for loopback only: the key
+    goes there.  Raises ValueError that says what is wrong, without showing the address.
+    """
+    if len(text) > 500 or _ODD.search(text):
+        raise ValueError(f"the address has a space or an odd character; {EXAMPLE}")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"this is not an address; {EXAMPLE}") from None
+    _check(parts)
+    if port == 0:
+        raise ValueError("port 0 is no port")
+    return text.rstrip("/")
+
+
+def _check(parts: SplitResult) -> None:
+    host = parts.hostname or ""
+    if parts.scheme not in {"http", "https"}:
+        raise ValueError(f"the address must begin with https://; {EXAMPLE}")
+    if "@" in parts.netloc:
+        raise ValueError("the address must have no user name or password; the key stands in a variable")
+    if not _HOST.fullmatch(host) or not host.strip("."):
+        raise ValueError(f"the address has no host; {EXAMPLE}")
+    if parts.query or parts.fragment or "?" in parts.geturl() or "#" in parts.geturl():
+        raise ValueError(f"the address must have no query (`?`) and no fragment (`#`); {EXAMPLE}")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError("http would send the key unprotected; write https:// (http is for loopback only)")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine: 127.0.0.0/8, ::1 or ``localhost``."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
