@@ -1,0 +1,234 @@
+"""Fetches a clip over HTTP into its partial file, resumed where the host allows it, and checks it.
+
+Neither the API key nor a cookie nor a password of the environment goes to a video host, and no message
+holds more of a link than scheme, host and path: exceptions of libraries repeat whole links, so they are
+translated here and not chained.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+from yarl import URL
+
+from batchgen.download import disk
+from batchgen.download.answers import (
+    Begun,
+    NothingMissing,
+    Rest,
+    StartOver,
+    Whole,
+    meaning,
+    range_headers,
+    validator,
+)
+from batchgen.download.intake import Intake, TooLarge
+from batchgen.download.links import checked_link, redirected
+from batchgen.download.partfile import PIECE_BYTES, PartFile
+from batchgen.download.trouble import network_errors, said_of
+from batchgen.errors import ConfigError, DownloadError, LinkExpired, LinkUnusable, NotAVideo
+from batchgen.model import Clip, Links
+from batchgen.proxies import proxy_for
+from batchgen.settings import Limits
+
+MAX_REDIRECTS = 5
+MAX_CLIP_BYTES = Limits().max_clip_bytes
+#: Seconds without a byte, or without a connection, after which a try is given up.
+SILENCE = 30.0
+_REDIRECTS = {301, 302, 303, 307, 308}
+
+
+class _Interrupted(DownloadError):
+    """The connection broke, but bytes came, and the same host can send the rest: no other need begin anew."""
+
+
+def video_session() -> aiohttp.ClientSession:
+    """A session for video hosts; it must be closed.
+
+    It keeps no cookie and reads neither ``~/.netrc`` nor proxies; how many connections there are is for the
+    caller to bound.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        requote_redirect_url=False,
+        trust_env=False,
+    )
+
+
+class HttpFetcher:
+    """Implements ``ports.Fetcher``.
+
+    ``silence`` is in seconds; ``progress`` is called with the number of bytes that have just come.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        max_clip_bytes: int = MAX_CLIP_BYTES,
+        allow_http: bool = False,
+        silence: float = SILENCE,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        _check_session(session)
+        self._session = session
+        self._max_clip_bytes = max_clip_bytes
+        self._allow_http = allow_http
+        self._silence = silence
+        self._progress = progress or (lambda _: None)
+
+    async def fetch(self, links: Links, part: Path, /) -> Clip:
+        """Continue ``part`` if there is one; on return it is a whole, flushed, verified video.
+
+        Raises DownloadError (of the kind that leaves most hope, when both links fail) or DiskFull.
+        """
+        failures: list[DownloadError] = []
+        for url in dict.fromkeys((links.url, links.backup_url)):
+            if url is None:
+                continue
+            try:
+                return await self._fetch_from(url, PartFile(part))
+            except (TooLarge, _Interrupted):
+                raise
+            except DownloadError as error:
+                failures.append(error)
+        raise min(failures, key=_hopelessness)
+
+    async def _fetch_from(self, url: str, part: PartFile) -> Clip:
+        link = checked_link(url, allow_http=self._allow_http)
+        try:
+            begun = await disk.in_thread(part.begun)
+            with said_of(url):
+                return await self._completed(link, part, begun)
+        except (NotAVideo, TooLarge):
+            await disk.in_thread(part.discard)
+            raise
+        finally:
+            await disk.in_thread(part.close)
+
+    async def _completed(self, link: URL, part: PartFile, begun: Begun | None) -> Clip:
+        if begun is not None and begun.total == begun.size:
+            await disk.in_thread(part.resume, begun)
+        elif not await self._gather(link, part, begun):
+            await self._gather(link, part, None)
+        return await disk.in_thread(part.sealed)
+
+    async def _gather(self, link: URL, part: PartFile, begun: Begun | None) -> bool:
+        """One answer of the host, put on disk to its end; false when it must be asked for the whole."""
+        with network_errors(self._silence):
+            async with self._answer(link, begun) as (response, asked):
+                what = meaning(response.status, response.headers, asked)
+                if isinstance(what, StartOver):
+                    return False
+                if isinstance(what, NothingMissing) and asked is not None:
+                    await disk.in_thread(part.resume, asked)
+                elif isinstance(what, Rest) and asked is not None:
+                    await self._continue(response, part, asked, what)
+                elif isinstance(what, Whole):
+                    await self._begin(response, part, what, fresh=begun is None)
+        return True
+
+    async def _continue(
+        self, response: aiohttp.ClientResponse, part: PartFile, begun: Begun, rest: Rest
+    ) -> None:
+        intake = self._intake(rest.total)
+        file = await disk.in_thread(part.resume, begun)
+        await self._take(intake, response, part, file.size, resumable=True)
+
+    async def _begin(
+        self, response: aiohttp.ClientResponse, part: PartFile, whole: Whole, *, fresh: bool
+    ) -> None:
+        """``fresh``: nothing was asked to be continued, so that the host may still prove able to."""
+        intake = self._intake(whole.total)
+        strong = validator(response.headers)
+        begun = Begun(size=0, place=_place(response.url), validator=strong, total=whole.total)
+        await disk.in_thread(part.start, begun)
+        await self._take(intake, response, part, 0, resumable=fresh and strong is not None)
+
+    def _intake(self, total: int | None) -> Intake:
+        return Intake(total=total, most=self._max_clip_bytes, window=self._silence, progress=self._progress)
+
+    async def _take(
+        self,
+        intake: Intake,
+        response: aiohttp.ClientResponse,
+        part: PartFile,
+        before: int,
+        *,
+        resumable: bool,
+    ) -> None:
+        try:
+            with network_errors(self._silence):
+                await intake.take(response.content, part)
+        except (NotAVideo, LinkUnusable):
+            raise
+        except DownloadError as error:
+            if resumable and part.size > before:
+                raise _Interrupted(str(error)) from None
+            raise
+
+    @asynccontextmanager
+    async def _answer(
+        self, link: URL, begun: Begun | None
+    ) -> AsyncIterator[tuple[aiohttp.ClientResponse, Begun | None]]:
+        """The first answer that is no redirect, and what was asked to be continued."""
+        for _ in range(MAX_REDIRECTS + 1):
+            asked = begun if begun is not None and begun.validator and begun.place == _place(link) else None
+            async with await self._get(link, asked) as response:
+                if response.status not in _REDIRECTS:
+                    yield response, asked
+                    return
+                location = response.headers.get("Location")
+            if location is None:
+                raise DownloadError(f"the host answered HTTP {response.status} without saying where to")
+            link = redirected(link, location, allow_http=self._allow_http)
+        raise LinkUnusable(f"more than {MAX_REDIRECTS} redirects")
+
+    async def _get(self, link: URL, asked: Begun | None) -> aiohttp.ClientResponse:
+        async with asyncio.timeout(2 * self._silence):  # headers that drip in reset the session's clock
+            return await self._session.get(
+                link,
+                headers={"Accept": "*/*", "Accept-Encoding": "identity", **range_headers(asked)},
+                allow_redirects=False,
+                auto_decompress=False,
+                proxy=_proxy(link),
+                read_bufsize=PIECE_BYTES // 2,
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=self._silence, sock_read=self._silence
+                ),
+            )
+
+
+def _check_session(session: aiohttp.ClientSession) -> None:
+    careful = isinstance(session.cookie_jar, aiohttp.DummyCookieJar) and not session.trust_env
+    if not careful or "Authorization" in session.headers:
+        raise ValueError("clips are fetched with a session of video_session() alone")
+
+
+def _proxy(link: URL) -> str | None:
+    try:
+        proxy = proxy_for(str(link))
+        return None if proxy is None else str(URL(proxy))
+    except ConfigError as error:
+        raise DownloadError(str(error)) from None
+    except ValueError:  # its text may repeat the proxy's password
+        raise DownloadError("the proxy that the environment names cannot be read") from None
+
+
+def _place(link: URL) -> str:
+    """Scheme, host and path, made unreadable: a path can be a secret as well."""
+    bare = f"{link.scheme}://{link.raw_authority}{link.raw_path}"
+    return hashlib.sha256(bare.encode()).hexdigest()
+
+
+def _hopelessness(error: DownloadError) -> int:
+    if isinstance(error, LinkExpired):
+        return 0
+    return 2 if isinstance(error, LinkUnusable) else 1

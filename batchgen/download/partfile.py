@@ -1,0 +1,164 @@
+"""The partial file: what is on disk of a clip, what it is a part of, and its hash.
+
+Beside ``ID.mp4.part`` stands ``ID.mp4.from.part``, a line of JSON that says where the bytes came from and by
+which validator they can be continued.  It is written before the first byte, and both are removed, durably,
+before bytes of another origin come: whatever is lost in a crash, bytes of two origins never meet in one
+file.  Without a readable line the partial file is fetched afresh.  All of it blocks: it is called in threads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from batchgen import mp4
+from batchgen.download import disk
+from batchgen.download.answers import Begun
+from batchgen.errors import DownloadError
+from batchgen.model import Clip
+
+#: Bytes that are written and hashed in one go: fewer cost more hops between threads, more gain nothing.
+PIECE_BYTES = 1024**2
+_LINE_BYTES = 4096
+
+
+def line_beside(part: Path) -> Path:
+    """Where the line stands that belongs to a partial file."""
+    return part.with_name(part.name.removesuffix(".part") + ".from.part")
+
+
+class HashingFile(io.FileIO):
+    """A file that hashes what is written, in the thread that writes it.
+
+    aiofiles carries it: one hop to a thread writes and hashes a megabyte.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor, "r+b")
+        self.hash = hashlib.sha256()
+        self.size = 0  # bytes written and hashed
+        self._busy = threading.Lock()  # a close waits for a write whose caller was cancelled
+
+    def writelines(self, pieces: Iterable[Any], /) -> None:
+        """Write the pieces in order, all of each."""
+        with self._busy:
+            rest = memoryview(b"".join(pieces))
+            while rest:
+                written = self.write(rest)
+                self.hash.update(rest[:written])
+                self.size += written
+                rest = rest[written:]
+
+    def take_up(self, size: int) -> None:
+        """Hash the first ``size`` bytes, which are there already, and go on behind them."""
+        while self.size < size:
+            piece = self.read(min(PIECE_BYTES, size - self.size))
+            if not piece:
+                raise DownloadError("the partial file has become shorter")
+            self.hash.update(piece)
+            self.size += len(piece)
+        self.truncate(size)
+
+    def sealed(self) -> Clip:
+        """The clip, flushed to disk and checked; raises NotAVideo."""
+        os.fsync(self.fileno())
+        video = mp4.probe(self, self.size)
+        return Clip(bytes=self.size, sha256=self.hash.hexdigest(), video=video)
+
+    def close(self) -> None:
+        """Close the file when no write is under way."""
+        with self._busy:
+            super().close()
+
+
+class PartFile:
+    """One partial file and the line beside it.  Raises DownloadError and DiskFull."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._line = line_beside(path)
+        self.file: HashingFile | None = None
+
+    def begun(self) -> Begun | None:
+        """What can be continued; ``None`` when nothing is there, or nothing that can be trusted.
+
+        A file that has a second name is not continued: the other name may be the finished clip.
+        """
+        with disk.disk_errors(self.path):
+            disk.make_folders(self.path.parent)
+            kind = disk.kind_of(self.path)
+            if kind is None:
+                return None
+            if kind != "file":
+                raise DownloadError(f"{self.path}: {kind} stands where the clip is to be gathered")
+            there = self.path.lstat()
+        return None if there.st_nlink > 1 or not there.st_size else self._read_line(there.st_size)
+
+    def start(self, begun: Begun) -> HashingFile:
+        """Begin from nothing: whatever was there is removed, and ``begun`` is noted before the first byte."""
+        self.discard()
+        with disk.disk_errors(self.path):
+            self._write_line(begun)
+            self.file = HashingFile(disk.open_new(self.path))
+        return self.file
+
+    def resume(self, begun: Begun) -> HashingFile:
+        """Go on behind the bytes that are there."""
+        self.close()
+        with disk.disk_errors(self.path):
+            self.file = HashingFile(disk.open_existing(self.path, os.O_RDWR))
+            self.file.take_up(begun.size)
+        return self.file
+
+    @property
+    def size(self) -> int:
+        """Bytes that are on disk and hashed."""
+        return self.file.size if self.file else 0
+
+    def sealed(self) -> Clip:
+        """The clip, flushed to disk and checked; raises NotAVideo."""
+        if self.file is None:
+            raise DownloadError(f"{self.path}: nothing was fetched")
+        with disk.disk_errors(self.path):
+            return self.file.sealed()
+
+    def close(self) -> None:
+        """Let go of the file; what is on disk stays."""
+        if self.file is not None:
+            with disk.disk_errors(self.path):
+                self.file.close()
+
+    def discard(self) -> None:
+        """Remove the partial file and its line, durably."""
+        self.close()
+        with disk.disk_errors(self.path):
+            removed = [disk.remove(path) for path in (self._line, self.path)]
+            if any(removed):
+                disk.sync_folder(self.path.parent)
+
+    def _write_line(self, begun: Begun) -> None:
+        line = {"place": begun.place, "validator": begun.validator, "total": begun.total}
+        with os.fdopen(disk.open_new(self._line), "w", encoding="ascii") as file:
+            json.dump(line, file)
+
+    def _read_line(self, size: int) -> Begun | None:
+        try:
+            with os.fdopen(disk.open_existing(self._line, os.O_RDONLY), encoding="ascii") as file:
+                line = json.loads(file.read(_LINE_BYTES))
+            return _begun(size, **line)
+        except (OSError, ValueError, TypeError, RecursionError):
+            return None
+
+
+def _begun(size: int, *, place: object, validator: object, total: object) -> Begun | None:
+    if not isinstance(place, str) or not isinstance(validator, str | None):
+        return None
+    if not isinstance(total, int | None) or (total is not None and total < size):
+        return None
+    return Begun(size=size, place=place, validator=validator, total=total)

@@ -1,0 +1,54 @@
+"""Where in the output folder a file may stand.  Nothing leaves the folder, also not by a symbolic link."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from batchgen.download import disk
+from batchgen.errors import FileTaken
+from batchgen.model import Submission
+
+VIDEOS = "videos"
+_PLAIN_TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def part_name(submission: Submission) -> str:
+    """The name of a submission's partial file, relative to the output folder.
+
+    The first submission of a job has ``ID.mp4.part``.  Any other one has its task id in the name, so that two
+    submissions of one job, both under way, never share a file.
+    """
+    if submission.first:
+        return f"{VIDEOS}/{submission.job_id}.mp4.part"
+    task = submission.task_id or f"submission-{submission.key}"
+    if not _PLAIN_TASK_ID.fullmatch(task):  # the service chooses it: never a path
+        task = sha256(task.encode()).hexdigest()[:16]
+    return f"{VIDEOS}/{submission.job_id}.{task}.mp4.part"
+
+
+def inside(output: Path, file: str) -> Path:
+    """The absolute path of ``file``, which is relative to the output folder; raises FileTaken if it leads out.
+
+    The name itself may be a symbolic link: those who open it do not follow it.
+    """
+    name = PurePosixPath(file)
+    if not file or "\0" in file or name.is_absolute() or ".." in name.parts or not name.name:
+        raise FileTaken(f"{file!r} is no name inside the output folder")
+    path = output / name
+    try:
+        leads_out = not path.parent.resolve().is_relative_to(output.resolve())
+    except (OSError, RuntimeError):  # links that lead in a circle
+        leads_out = True
+    if leads_out:
+        raise FileTaken(f"{path.parent}: a symbolic link that leads out of the output folder")
+    return path
+
+
+def with_folders(output: Path, file: str) -> Path:
+    """Like ``inside``, with the folders above the file made."""
+    path = inside(output, file)
+    with disk.disk_errors(path):
+        disk.make_folders(path.parent)
+    return path
