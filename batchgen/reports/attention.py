@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from rich.cells import cell_len
+
 from batchgen.model import Record
 from batchgen.reports.commands import Commands
 from batchgen.reports.rows import fault_of
@@ -28,13 +30,13 @@ _ORDER = (
     Standing.PENDING,
 )
 _HEADS = {
-    Standing.UNKNOWN: "may have been ordered, may have been charged: no answer told",
+    Standing.UNKNOWN: "with an unknown outcome, perhaps charged",
     Standing.MISSING: "delivered once, but the clip is no longer there or no longer whole",
     Standing.WAITING: "finished at the service, but not yet on disk",
     Standing.UNDER_WAY: "still at the service",
     Standing.REFUSED: "refused by the service",
     Standing.FAILED: "failed at the service",
-    Standing.HELD: "held: edited after it was paid for",
+    Standing.HELD: "held: edited after being paid for",
     Standing.PENDING: "not submitted",
 }
 
@@ -81,7 +83,7 @@ class Attention:
         where = standing(record)
         if where not in _ORDER or not (record.in_job_file or where in _ORDER[:4]):
             return
-        fault = fault_of(record) if where is not Standing.HELD else None
+        fault = None if where in {Standing.HELD, Standing.MISSING} else fault_of(record)
         code = fault.code if fault else ""
         group = self._group(where, code, fault.message if fault else "")
         group.number += 1
@@ -110,10 +112,10 @@ class Attention:
                 yield f"    {command}"
 
     def _jobs(self, group: _Group) -> Iterator[str]:
-        ids = max(len(line.id) for line in group.lines)
+        ids = max(cell_len(clean(line.id)) for line in group.lines)
         for line in group.lines:
             head = f"    {pad(clean(line.id), min(ids, 40))}  {clean(line.source)}  "
-            room = self._width - len(head)
+            room = self._width - cell_len(head)
             yield (head + shorten(line.prompt, room) if room >= 10 else head).rstrip()
         if not group.whole:
             yield f"    and {group.number - len(group.lines)} more: see {clean(self._manifest)}"

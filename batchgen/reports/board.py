@@ -59,12 +59,12 @@ class Board:
                 self.latest.append(event)
             case RunStarted():
                 self.start, self.to_submit = event, event.to_submit
-                self.counts.update(event.counts)
+                self.counts = dict.fromkeys(Status, 0) | event.counts
             case Stopping():
                 self.stopping, self.to_submit = event, 0
             case RunEnded():
                 self.end = event
-                self.counts.update(event.counts)
+                self.counts = dict.fromkeys(Status, 0) | event.counts
             case Warned():
                 pass
             case _:

@@ -68,7 +68,7 @@ def _header(contents: Contents, *, simulated: bool) -> Iterator[str]:
         ],
     }
     yield "---"
-    yield yaml.safe_dump(header, allow_unicode=True, sort_keys=False).rstrip()
+    yield yaml.safe_dump(header, sort_keys=False).rstrip()
     yield "---"
 
 

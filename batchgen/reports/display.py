@@ -80,15 +80,14 @@ class LiveDisplay:
             return Group(*frame(self._board, width=width, height=height - 1, signs=self._signs))
 
     def _paint(self) -> None:
-        live = Live(
-            get_renderable=self.picture,
-            console=self._console,
-            auto_refresh=False,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
         try:
-            with live:
+            with Live(
+                get_renderable=self.picture,
+                console=self._console,
+                auto_refresh=False,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            ) as live:
                 while not self._over.wait(_REFRESH):
                     self._tell()
                     live.refresh()
