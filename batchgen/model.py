@@ -186,13 +186,14 @@ class Submission:
     request: Request
     account: str
     origin: str
+    key_print: str  # a salted fingerprint of the API key
     submitted_at: datetime
     task_id: str = ""  # empty while the service has not told one
     file_id: str = ""
+    first: bool = True  # the job's first submission that counts; once true, always true
+    current: bool = True  # the job's status is this submission's: it is the newest
     not_found_since: datetime | None = None
-    checked: Clip | None = (
-        None  # a file that was verified, and perhaps renamed, before its storing was recorded
-    )
+    checked: Clip | None = None  # once verified, and perhaps renamed, before its storing was recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,9 @@ class JobChanged:
     file: str | None = None
     fault: Fault | None = None
     clip: Clip | None = None  # when it has succeeded
+    current: bool = (
+        True  # false for an earlier submission of a job that was ordered anew or has left the file
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,23 +207,33 @@ class Store(Protocol):
 
 
 class Pace(Protocol):
-    """How fast to submit.  Times are the loop's clock, in seconds."""
-
-    def delay(self, now: float, /) -> float:
-        """Seconds until the next submission may leave; 0 when it may now."""
-
-    def sent(self, now: float, /) -> int:
-        """A submission leaves; returns a ticket for ``answered``."""
-
-    def answered(self, ticket: int, now: float, /) -> None:
-        """Its exchange is over."""
-
-    def limited(self, now: float, retry_after: float | None, at_service: int, /) -> None:
-        """The service refused a submission for its rate."""
-
-    def accepted(self, at_service: int, /) -> None:
-        """The service took a submission."""
+    """How fast to submit.  Times are the loop's clock, in seconds; a ticket stands for one submission."""
 
     @property
     def slots(self) -> int:
         """Tasks that may be at the service at once."""
+
+    @property
+    def ceiling(self) -> int:
+        """Tasks that the user allows at once."""
+
+    def delay(self, now: float, /) -> float:
+        """Seconds until the next submission may leave: 0 when it may now, infinite until an answer comes."""
+
+    def held_by(self, now: float, /) -> str:
+        """What ``delay`` waits for, in a few words."""
+
+    def sent(self) -> int:
+        """A submission leaves: its ticket."""
+
+    def answered(self, ticket: int, now: float, /) -> None:
+        """Its exchange is over."""
+
+    def accepted(self, at_service: int, /) -> None:
+        """The service took a submission."""
+
+    def limited(self, ticket: int, now: float, retry_after: float | None, at_service: int, /) -> None:
+        """The service refused a submission for its rate."""
+
+    def unreached(self, ticket: int, now: float, /) -> None:
+        """The service could not be reached."""

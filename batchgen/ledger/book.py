@@ -9,7 +9,8 @@ from datetime import datetime
 
 from batchgen.errors import IllegalTransition, OutcomeUnknown
 from batchgen.ledger.database import Ledger
-from batchgen.ledger.rows import folded, sure_time, to_clip, to_json, to_time, to_video
+from batchgen.ledger.queries import SUBMISSIONS
+from batchgen.ledger.rows import folded, sure_time, to_clip, to_json, to_submission, to_time, to_video
 from batchgen.model import Charged, Clip, Fault, Generated, Order, Placement, State, Submission
 
 
@@ -30,20 +31,8 @@ class LedgerBook:
 
     async def intend(self, order: Order) -> Submission | None:
         """Write down that the POST is the very next step; ``None`` when the job is no longer pending."""
-        at = self._now()
-        key = await self._ledger.write(lambda db: _intend(db, order, self._account, to_time(at)))
-        if key is None:
-            return None
-        return Submission(
-            key=key,
-            job_key=order.key,
-            job_id=order.id,
-            state=State.SUBMITTING,
-            request=order.request,
-            account=self._account.name,
-            origin=self._account.origin,
-            submitted_at=sure_time(to_time(at)),
-        )
+        at = to_time(self._now())
+        return await self._ledger.write(lambda db: _intend(db, order, self._account, at))
 
     async def accepted(self, submission: Submission, task_id: str) -> Submission:
         """The service gave a task id.  Raises OutcomeUnknown when that id belongs to another submission."""
@@ -150,7 +139,7 @@ def _update(db: sqlite3.Connection, key: int, columns: dict[str, str | int | Non
     db.execute(f"UPDATE submissions SET {names} WHERE key = :key", {**columns, "key": key})
 
 
-def _intend(db: sqlite3.Connection, order: Order, account: Account, at: str) -> int | None:
+def _intend(db: sqlite3.Connection, order: Order, account: Account, at: str) -> Submission | None:
     job = db.execute(
         "SELECT * FROM standing WHERE key = ? AND status = 'pending' AND NOT changed AND dismissed IS NULL",
         (order.key,),
@@ -173,7 +162,9 @@ def _intend(db: sqlite3.Connection, order: Order, account: Account, at: str) -> 
             at,
         ),
     ).fetchone()
-    return int(row["key"])
+    return to_submission(
+        db.execute(f"{SUBMISSIONS} WHERE s.key = ?", (job["job_file"], row["key"])).fetchone()
+    )
 
 
 def _fix_file(db: sqlite3.Connection, job: sqlite3.Row) -> None:

@@ -16,6 +16,14 @@ _PAGE = 500
 SUBMITTABLE = "status = 'pending' AND in_job_file AND NOT changed AND dismissed IS NULL"
 
 
+#: Submissions with what a run must know of their jobs, one parameter: the job file of the run.
+SUBMISSIONS = """
+SELECT s.*, j.id AS job_id, j.in_job_file AND j.job_file = ? AND j.newest IS s.key AS current,
+  NOT EXISTS (SELECT 1 FROM submissions AS e WHERE e.job = s.job AND e.key < s.key AND e.state <> 'not_accepted')
+    AS first
+FROM submissions AS s JOIN standing AS j ON j.key = s.job"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How the jobs of a job file stand, in numbers."""
@@ -70,12 +78,11 @@ def orders(db: sqlite3.Connection, job_file: str, after: int, limit: int) -> lis
     return [(row["position"], to_order(row)) for row in rows]
 
 
-def under_way(db: sqlite3.Connection, origin: str) -> list[Submission]:
+def under_way(db: sqlite3.Connection, job_file: str, origin: str) -> list[Submission]:
     """Every submission at this service that has a task id and is not on disk, whatever became of its job."""
     rows = db.execute(
-        "SELECT s.*, j.id AS job_id FROM submissions AS s JOIN jobs AS j ON j.key = s.job "
-        "WHERE s.state IN ('submitted', 'generated') AND s.origin = ? ORDER BY s.key",
-        (origin,),
+        f"{SUBMISSIONS} WHERE s.state IN ('submitted', 'generated') AND s.origin = ? ORDER BY s.key",
+        (job_file, origin),
     )
     return list(map(to_submission, rows))
 

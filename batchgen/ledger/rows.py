@@ -91,7 +91,7 @@ def to_order(row: sqlite3.Row) -> Order:
 
 
 def to_submission(row: sqlite3.Row) -> Submission:
-    """A submission (with its job's id as ``job_id``) as the poller and the downloader need it."""
+    """A submission, a row of ``queries.SUBMISSIONS``, as the poller and the downloader need it."""
     return Submission(
         key=row["key"],
         job_key=row["job"],
@@ -100,10 +100,13 @@ def to_submission(row: sqlite3.Row) -> Submission:
         request=from_request(row["request"]),
         account=row["account"],
         origin=row["origin"],
+        key_print=row["key_print"],
         submitted_at=sure_time(row["submitted_at"] or row["intended_at"]),
         task_id=row["task_id"] or "",
         file_id=row["file_id"] or "",
         not_found_since=from_time(row["not_found_since"]),
+        first=bool(row["first"]),
+        current=bool(row["current"]),
         checked=to_clip(row),
     )
 

@@ -1,0 +1,223 @@
+"""Downloads: a pool of their own, so that no clip on its way ever holds a slot at the service."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+from batchgen.download import clip_warnings
+from batchgen.errors import (
+    DiskFull,
+    DownloadError,
+    FileTaken,
+    KeyRefused,
+    LedgerNotWritable,
+    LinkExpired,
+    LinkUnusable,
+    NotFound,
+    RateLimited,
+    Refused,
+    ServiceError,
+    Transient,
+)
+from batchgen.model import Charged, Clip, Fault, Links, Stage, Status, Submission
+from batchgen.pace import full_jitter
+from batchgen.pipeline.flow import Flow
+from batchgen.pipeline.stops import Stop, StopKind
+from batchgen.polling import Agenda, is_gone
+from batchgen.ports import Book, Fetcher, Service, Store
+
+_FIRST = 1.0  # seconds: the longest first backoff
+_CEILING = 30.0  # seconds
+
+#: Clips waiting for each download slot before submissions pause: what is paid for should not pile up at a
+#: host that does not hand it out, as links and files there don't live for ever.
+BACKLOG = 64
+
+
+@dataclass(slots=True)
+class Wanted:
+    """A clip that waits to be fetched, and what this run has tried."""
+
+    submission: Submission
+    since: float = math.nan  # when the first try began, on the loop's clock
+    tries: int = 0
+    links: Links | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collector:
+    """What downloading needs from the rest of the house."""
+
+    book: Book
+    service: Service
+    fetcher: Fetcher
+    store: Store
+    downloads: int  # at once
+    patience: float  # seconds of tries at one clip in one run
+
+
+class Downloads:
+    """Brings every generated clip to disk, or says why it could not in this run."""
+
+    def __init__(self, flow: Flow, collector: Collector) -> None:
+        self._flow, self._collector = flow, collector
+        self._agenda: Agenda[Wanted] = Agenda()
+        self.running = 0
+        self._linked = 0
+
+    @property
+    def waiting(self) -> int:
+        """Clips that no download has begun, or that wait for their next try."""
+        return len(self._agenda)
+
+    @property
+    def with_link(self) -> int:
+        """Downloads that need no further call to the API."""
+        return self._linked + sum(wanted.links is not None for wanted in self._agenda.items())
+
+    @property
+    def too_many(self) -> bool:
+        """Whether so many clips wait that no more should be ordered."""
+        return self.waiting >= BACKLOG * self._collector.downloads
+
+    def add(self, submission: Submission) -> None:
+        """A clip waits to be fetched."""
+        self._plan(Wanted(submission), 0.0)
+
+    def _plan(self, wanted: Wanted, delay: float) -> None:
+        self._agenda.add(self._flow.clock() + delay, wanted)
+        self._flow.pulse.beat()
+
+    async def work(self) -> None:
+        """Fetch one clip after the other."""
+        while True:
+            delay = self._agenda.delay(self._flow.clock())
+            if delay > 0:
+                await self._flow.pulse.wait(delay)
+                continue
+            wanted = self._agenda.pop()
+            self.running += 1
+            try:
+                await self._one(wanted)
+            finally:
+                self.running -= 1
+                self._flow.pulse.beat()
+
+    # --- one clip ---------------------------------------------------------------------------------------
+
+    async def _one(self, wanted: Wanted) -> None:
+        """One try; plans the next one, or rests."""
+        if math.isnan(wanted.since):
+            wanted.since = self._flow.clock()
+        wanted.tries += 1
+        try:
+            if not await self._finish_earlier(wanted.submission):
+                await self._fetch(wanted)
+        except LinkExpired as error:
+            wanted.links = None
+            await self._again(wanted, error.fault())
+        except (LinkUnusable, FileTaken) as error:
+            await self._rest(wanted.submission, error.fault())
+        except DownloadError as error:
+            await self._again(wanted, error.fault())
+        except ServiceError as error:
+            await self._service_said(wanted, error)
+        except DiskFull as error:
+            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            await self._rest(
+                wanted.submission, Fault(code="disk_full", message=str(error), stage=Stage.STORE)
+            )
+        except LedgerNotWritable as error:
+            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            self._plan(wanted, _CEILING)
+
+    async def _finish_earlier(self, submission: Submission) -> bool:
+        """A clip that was checked, and perhaps renamed, before the last run ended needs no download."""
+        clip = submission.checked
+        if clip is None:
+            return False
+        placement = await self._collector.book.checked(submission, clip)
+        if not await self._collector.store.holds(placement.file, clip):
+            return False
+        await self._stored(submission, clip, placement.file)
+        return True
+
+    async def _fetch(self, wanted: Wanted) -> None:
+        submission, parts = wanted.submission, self._collector
+        if wanted.links is None:
+            if not self._flow.may_call:
+                fault = Fault(code="no_link", message="no link could be asked for", stage=Stage.RETRIEVE)
+                await self._rest(submission, fault)
+                return
+            wanted.links = await parts.service.retrieve(submission.file_id, submission.task_id)
+            self._flow.answered()
+        self._linked += 1
+        try:
+            part = parts.store.part(submission)
+            clip = await parts.fetcher.fetch(wanted.links, part)
+            placement = await parts.book.checked(submission, clip)
+            if placement.keep_key is not None and placement.over is not None:
+                await parts.store.keep(placement.file, placement.over, placement.keep_as)
+                await parts.book.superseded(placement.keep_key, placement.keep_as)
+            await parts.store.put(part, placement.file, clip, placement.over)
+            await self._stored(submission, clip, placement.file)
+        finally:
+            self._linked -= 1
+
+    async def _stored(self, submission: Submission, clip: Clip, file: str) -> None:
+        await self._collector.book.stored(submission, clip_warnings(submission.request, clip))
+        self._flow.changed(submission, Status.GENERATED, Status.SUCCEEDED, file=file, clip=clip)
+
+    # --- when it did not work ---------------------------------------------------------------------------
+
+    async def _again(self, wanted: Wanted, fault: Fault, at_least: float = 0.0) -> None:
+        """Plan the next try, unless the patience for this clip is over."""
+        draw = random.random()  # noqa: S311  no secret
+        wait = max(at_least, full_jitter(wanted.tries, first=_FIRST, ceiling=_CEILING, draw=draw))
+        if self._flow.clock() + wait - wanted.since > self._collector.patience:
+            await self._rest(wanted.submission, fault)
+        else:
+            self._plan(wanted, wait)
+
+    async def _rest(self, submission: Submission, fault: Fault) -> None:
+        """No more tries in this run: the clip stays generated, and the row says why."""
+        try:
+            await self._collector.book.rested(submission, fault)
+        except LedgerNotWritable as error:
+            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+        self._flow.rested(submission, fault)
+
+    async def _service_said(self, wanted: Wanted, error: ServiceError) -> None:
+        """The service gave no link."""
+        fault = error.fault(Stage.RETRIEVE)
+        match error:
+            case Refused():
+                await self._failed(wanted.submission, fault)
+            case NotFound():
+                await self._not_found(wanted, fault)
+            case KeyRefused():
+                reason = f"the service refuses the API key: {error}"
+                self._flow.halt(Stop(kind=StopKind.KEY_REFUSED, reason=reason))
+                await self._rest(wanted.submission, fault)
+            case RateLimited() | Transient():
+                await self._again(wanted, fault, error.retry_after or 0.0)
+            case _:
+                await self._again(wanted, fault)
+
+    async def _not_found(self, wanted: Wanted, fault: Fault) -> None:
+        """The service does not know the file: nothing is concluded before a day has passed."""
+        submission = wanted.submission
+        if submission.not_found_since is None:
+            submission = await self._collector.book.not_found(submission, self._flow.now())
+            wanted.submission = submission
+        last_answer = self._flow.last_answer_for(submission)
+        if is_gone(since=submission.not_found_since, now=self._flow.now(), last_answer=last_answer):
+            await self._failed(submission, Fault(code="gone", message=fault.message, stage=Stage.RETRIEVE))
+        else:
+            await self._again(wanted, fault)
+
+    async def _failed(self, submission: Submission, fault: Fault) -> None:
+        await self._collector.book.failed(submission, fault, Charged.YES)
+        self._flow.changed(submission, Status.GENERATED, Status.FAILED, fault=fault)

@@ -1,0 +1,177 @@
+"""What the parts of a running pipeline share: who is where, whether to go on, and a pulse at each change."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from batchgen.model import Clip, Fault, Status, Submission
+from batchgen.pipeline.stops import Stop, StopKind, Streaks
+from batchgen.ports import Event, JobChanged, JobRested, Observer, Stopping, Warned
+
+#: Seconds that a POST without an answer gets after a signal.
+GRACE = 8.0
+
+
+class Pulse:
+    """Wakes everybody who waits, each time that something changed."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def beat(self) -> None:
+        """Something changed."""
+        self._event.set()
+        self._event = asyncio.Event()
+
+    async def wait(self, seconds: float = math.inf) -> None:
+        """Until the next beat, ``seconds`` at the most."""
+        try:
+            async with asyncio.timeout(None if math.isinf(seconds) else seconds):
+                await self._event.wait()
+        except TimeoutError:
+            return
+
+
+class Flow:
+    """The state of one run in memory.  Counts only; what is durable stands in the ledger."""
+
+    def __init__(
+        self,
+        *,
+        observers: Sequence[Observer],
+        now: Callable[[], datetime],
+        streaks: Streaks,
+        drain: float,
+        key_print: str,
+        last_answer: datetime | None,
+    ) -> None:
+        self.now = now
+        self.streaks = streaks
+        self.pulse = Pulse()
+        self.stop: Stop | None = None
+        self.in_air = 0  # POSTs without an answer
+        self.slots_taken = 0  # tasks at the service, and POSTs in the air that are not yet unknown
+        self.accepted = 0  # tasks known to be at the service
+        self.sent = 0  # submissions of this run that count
+        self.held_by = ""
+        self.downloaded_bytes = 0
+        self._observers = observers
+        self._drain = drain
+        self._key_print = key_print
+        self._last_answer = last_answer
+        self._loop = asyncio.get_running_loop()
+        self._stopped_at = 0.0
+
+    # --- time -------------------------------------------------------------------------------------------
+
+    def clock(self) -> float:
+        """The loop's clock, in seconds."""
+        return self._loop.time()
+
+    def patience_left(self) -> float:
+        """Seconds that what is under way is still awaited; infinite while nothing has stopped the run."""
+        if self.stop is None:
+            return math.inf
+        limit = GRACE if self.stop.kind is StopKind.SIGNAL else self._drain
+        return self._stopped_at + limit - self.clock()
+
+    # --- stopping ---------------------------------------------------------------------------------------
+
+    def halt(self, stop: Stop) -> None:
+        """Submit no more.  A signal overrules everything, a refused key every other halt."""
+        if self.stop is not None and _rank(stop.kind) <= _rank(self.stop.kind):
+            return
+        if self.stop is None or stop.kind is StopKind.SIGNAL:
+            self._stopped_at = self.clock()
+        self.stop = stop
+        self.emit(Stopping(at=self.now(), reason=stop.reason, halt=stop.halts))
+        self.pulse.beat()
+
+    def halt_if(self, reason: str | None) -> None:
+        """Halt when a streak says why."""
+        if reason is not None:
+            self.halt(Stop(kind=StopKind.HALT, reason=reason))
+
+    @property
+    def may_call(self) -> bool:
+        """Whether calls to the API make sense: not once the key is refused or a signal has come."""
+        return self.stop is None or self.stop.kind not in {StopKind.KEY_REFUSED, StopKind.SIGNAL}
+
+    # --- slots ------------------------------------------------------------------------------------------
+
+    def take_slot(self) -> None:
+        """A task is, or is about to be, at the service."""
+        self.slots_taken += 1
+
+    def free_slot(self) -> None:
+        """It has ended there, or never was."""
+        self.slots_taken -= 1
+        self.pulse.beat()
+
+    # --- news -------------------------------------------------------------------------------------------
+
+    def emit(self, event: Event) -> None:
+        """Tell every observer."""
+        for observer in self._observers:
+            observer.observe(event)
+
+    def warn(self, message: str) -> None:
+        """Tell something that the user should know and that stops nothing."""
+        self.emit(Warned(at=self.now(), message=message))
+
+    def changed(
+        self,
+        submission: Submission,
+        previous: Status,
+        status: Status,
+        *,
+        file: str | None = None,
+        fault: Fault | None = None,
+        clip: Clip | None = None,
+    ) -> None:
+        """A job's status is another one, and the ledger has it."""
+        self.emit(
+            JobChanged(
+                at=self.now(),
+                job_key=submission.job_key,
+                job_id=submission.job_id,
+                status=status,
+                previous=previous,
+                task_id=submission.task_id,
+                file=file,
+                fault=fault,
+                clip=clip,
+                current=submission.current,
+            )
+        )
+        self.pulse.beat()
+
+    def rested(self, submission: Submission, fault: Fault) -> None:
+        """This run does no more for a job that has not ended."""
+        self.emit(
+            JobRested(
+                at=self.now(),
+                job_key=submission.job_key,
+                job_id=submission.job_id,
+                status=Status(submission.state),
+                fault=fault,
+            )
+        )
+        self.pulse.beat()
+
+    # --- "not found" ------------------------------------------------------------------------------------
+
+    def answered(self) -> None:
+        """The service said something certain of a task of this account."""
+        self._last_answer = self.now()
+
+    def last_answer_for(self, submission: Submission) -> datetime | None:
+        """When tasks of this submission's account last answered; ``None`` when we ask with another key."""
+        return self._last_answer if submission.key_print == self._key_print else None
+
+
+def _rank(kind: StopKind) -> int:
+    return [StopKind.MAX_CLIPS, StopKind.HALT, StopKind.KEY_REFUSED, StopKind.SIGNAL].index(kind)

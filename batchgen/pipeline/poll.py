@@ -1,0 +1,248 @@
+"""Polling: one agenda for all tasks, however many, and a bounded number of questions in the air."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from batchgen.errors import (
+    Halting,
+    KeyRefused,
+    LedgerNotWritable,
+    NotFound,
+    RateLimited,
+    ServiceError,
+    Transient,
+)
+from batchgen.model import Charged, Failed, Fault, Generated, Stage, Status, Submission, TaskState
+from batchgen.pace import full_jitter
+from batchgen.pipeline.durable import insist
+from batchgen.pipeline.flow import Flow
+from batchgen.pipeline.stops import Stop, StopKind
+from batchgen.polling import NOT_FOUND_BACKOFF, Agenda, Spacing, is_gone, is_lost_for_now, next_poll
+from batchgen.ports import Book, Service
+
+#: Questions in the air at once: at a second each, more than any ceiling on questions a second allows.
+QUESTIONS = 64
+_BACKOFF_CEILING = 60.0  # seconds
+
+
+@dataclass(slots=True, eq=False)
+class Watched:
+    """A task at the service, and what this run knows of it."""
+
+    submission: Submission
+    holds_slot: bool = True
+    troubles: int = 0  # questions in a row that brought no answer
+    not_found: int = 0  # in a row
+    not_found_at: float = 0.0  # the first of these, on the loop's clock
+    fault: Fault | None = None  # why the task may not end in this run
+    hopeless: bool = False  # a run with nothing else left does not wait for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """What polling needs from the rest of the house."""
+
+    book: Book
+    service: Service
+    generated: Callable[[Submission], None]  # the downloads': a clip waits to be fetched
+    interval: float | None  # seconds; None: auto
+    max_per_second: float | None
+    task_patience: float  # seconds since submission
+
+
+class Poller:
+    """Watches every task until it has ended at the service."""
+
+    def __init__(self, flow: Flow, asker: Asker, group: asyncio.TaskGroup) -> None:
+        self._flow, self._asker, self._group = flow, asker, group
+        self._agenda: Agenda[Watched] = Agenda()
+        self._spacing = Spacing(asker.max_per_second)
+        self._in_air: set[Watched] = set()
+        self._asking: set[asyncio.Task[None]] = set()
+        self._limits_in_a_row = 0
+        self._news = asyncio.Event()
+        self._gate = asyncio.Semaphore(QUESTIONS)
+        self._hopeless = 0
+
+    @property
+    def waiting(self) -> int:
+        """Tasks that a run with nothing else left still waits for."""
+        return len(self._agenda) + len(self._in_air) - self._hopeless
+
+    def left(self) -> list[Watched]:
+        """Every task that has not ended."""
+        return [*self._agenda.items(), *self._in_air]
+
+    def track(self, submission: Submission) -> None:
+        """A submission of this run was accepted: its slot is taken already."""
+        self._plan(Watched(submission), self._delay(submission))
+
+    def resume(self, submission: Submission) -> None:
+        """A submission of an earlier run is still at the service: ask at once."""
+        self._flow.take_slot()
+        self._flow.accepted += 1
+        self._plan(Watched(submission), 0.0)
+
+    async def run(self) -> None:
+        """Ask about each task when it is due."""
+        while True:
+            now = self._flow.clock()
+            wait = max(self._agenda.delay(now), self._spacing.delay(now))
+            if wait > 0:
+                await self._news_within(wait)
+                continue
+            await self._gate.acquire()
+            watched = self._agenda.pop()
+            self._spacing.took(self._flow.clock())
+            self._in_air.add(watched)
+            asking = self._group.create_task(self._ask(watched))
+            self._asking.add(asking)
+            asking.add_done_callback(self._asking.discard)
+
+    def close(self) -> None:
+        """Ask no more: the run is over."""
+        for asking in self._asking:
+            asking.cancel()
+
+    async def _news_within(self, seconds: float) -> None:
+        self._news.clear()
+        try:
+            async with asyncio.timeout(None if seconds == float("inf") else seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    def _plan(self, watched: Watched, delay: float) -> None:
+        self._agenda.add(self._flow.clock() + delay, watched)
+        self._news.set()
+
+    def _delay(self, submission: Submission) -> float:
+        return next_poll(self._age(submission), self._asker.interval)
+
+    def _age(self, submission: Submission) -> float:
+        return max(0.0, (self._flow.now() - submission.submitted_at).total_seconds())
+
+    # --- one question -----------------------------------------------------------------------------------
+
+    async def _ask(self, watched: Watched) -> None:
+        try:
+            again = await self._answer(watched)
+        except LedgerNotWritable as error:
+            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            again = _BACKOFF_CEILING
+        finally:
+            self._in_air.discard(watched)
+            self._gate.release()
+        if again is None:
+            self._ended(watched)
+        else:
+            self._plan(watched, again)
+        self._flow.pulse.beat()
+
+    async def _answer(self, watched: Watched) -> float | None:
+        """Seconds until the next question about this task; ``None`` when it has ended."""
+        if not self._flow.may_call:
+            return _BACKOFF_CEILING
+        try:
+            state = await self._asker.service.query(watched.submission.task_id)
+        except NotFound as error:
+            return await self._not_found(watched, error)
+        except ServiceError as error:
+            return self._trouble(watched, error)
+        return await self._heard(watched, state)
+
+    async def _heard(self, watched: Watched, state: TaskState) -> float | None:
+        submission = watched.submission
+        self._limits_in_a_row = watched.troubles = watched.not_found = 0
+        watched.fault = None
+        self._flow.answered()
+        match state:
+            case Generated():
+                news = await self._asker.book.generated(submission, state)
+                self._flow.streaks.succeeded()
+                self._flow.changed(news, Status.SUBMITTED, Status.GENERATED)
+                self._asker.generated(news)
+                return None
+            case Failed():
+                fault = Fault(code=state.code, message=state.message, stage=Stage.GENERATE)
+                await self._fail(submission, fault)
+                self._flow.halt_if(self._flow.streaks.failed(f"{fault.message} (code {fault.code})"))
+                return None
+        if submission.not_found_since is not None:
+            watched.submission = await self._asker.book.found(submission)
+        self._judge(watched, self._age(submission) > self._asker.task_patience)
+        return self._delay(submission)
+
+    async def _fail(self, submission: Submission, fault: Fault) -> None:
+        await insist(
+            self._flow,
+            lambda: self._asker.book.failed(submission, fault, Charged.PERHAPS),
+            f"task {submission.task_id} of job {submission.job_id} has failed",
+        )
+        self._flow.changed(submission, Status.SUBMITTED, Status.FAILED, fault=fault)
+
+    def _trouble(self, watched: Watched, error: ServiceError) -> float:
+        """No answer this time: seconds until the next question."""
+        watched.troubles += 1
+        watched.fault = error.fault(Stage.GENERATE)
+        self._judge(watched, self._age(watched.submission) > self._asker.task_patience)
+        wait = full_jitter(watched.troubles, first=2.0, ceiling=_BACKOFF_CEILING, draw=random.random())  # noqa: S311  no secret
+        match error:
+            case KeyRefused():
+                reason = f"the service refuses the API key: {error}"
+                self._flow.halt(Stop(kind=StopKind.KEY_REFUSED, reason=reason))
+            case Halting():
+                self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            case RateLimited():
+                self._limits_in_a_row += 1
+                pause = error.retry_after
+                if pause is None:
+                    draw = random.random()  # noqa: S311  no secret
+                    pause = full_jitter(self._limits_in_a_row, first=1.0, ceiling=_BACKOFF_CEILING, draw=draw)
+                self._spacing.pause(self._flow.clock() + pause)
+            case Transient(retry_after=float(seconds)):
+                return max(wait, seconds)
+        return wait
+
+    async def _not_found(self, watched: Watched, error: NotFound) -> float | None:
+        """Keep the state and ask again; gone for good only after a day in which other tasks did answer."""
+        submission, now = watched.submission, self._flow.clock()
+        if submission.not_found_since is None:
+            submission = await self._asker.book.not_found(submission, self._flow.now())
+            watched.submission = submission
+        last_answer = self._flow.last_answer_for(submission)
+        if is_gone(since=submission.not_found_since, now=self._flow.now(), last_answer=last_answer):
+            await self._fail(submission, Fault(code="gone", message=str(error), stage=Stage.GENERATE))
+            return None
+        if watched.not_found == 0:
+            watched.not_found_at = now
+        watched.not_found += 1
+        watched.fault = error.fault(Stage.GENERATE)
+        lost = is_lost_for_now(times=watched.not_found, seconds=now - watched.not_found_at)
+        self._judge(watched, lost or self._age(submission) > self._asker.task_patience)
+        return min(NOT_FOUND_BACKOFF, 2.0**watched.not_found)
+
+    # --- slots and hope ---------------------------------------------------------------------------------
+
+    def _judge(self, watched: Watched, hopeless: bool) -> None:  # noqa: FBT001  a finding, not a switch
+        """A task past hope holds no slot, and the run no longer waits for it; it is still asked about."""
+        if hopeless and watched.fault is None:
+            minutes = self._asker.task_patience / 60
+            message = f"still at the service after {minutes:.0f} minutes"
+            watched.fault = Fault(code="patience", message=message, stage=Stage.GENERATE)
+        if hopeless and watched.holds_slot:
+            watched.holds_slot = False
+            self._flow.free_slot()
+        self._hopeless += hopeless - watched.hopeless
+        watched.hopeless = hopeless
+
+    def _ended(self, watched: Watched) -> None:
+        self._hopeless -= watched.hopeless
+        self._flow.accepted -= 1
+        if watched.holds_slot:
+            watched.holds_slot = False
+            self._flow.free_slot()

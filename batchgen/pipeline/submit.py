@@ -1,0 +1,329 @@
+"""Submitting: a feeder, a bounded queue, and workers that each send one POST at a time.
+
+The order of steps is what keeps money safe: a slot and the pace first, then the intent made durable, then the
+POST as the very next step, then its outcome made durable before anything else happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from batchgen.errors import (
+    Halting,
+    InvalidParameters,
+    KeyRefused,
+    LedgerNotWritable,
+    NotAccepted,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+    ServiceError,
+)
+from batchgen.model import Charged, Fault, Order, Stage, Status, Submission
+from batchgen.pipeline.durable import insist
+from batchgen.pipeline.flow import GRACE, Flow
+from batchgen.pipeline.stops import Stop, StopKind
+from batchgen.ports import Book, Pace, Service
+
+#: Orders that wait in memory for a worker: enough that none waits for the ledger to be read.
+QUEUE = 64
+#: POSTs in the air at once.  More would only mean more unknown outcomes when the machine dies.
+WORKERS = 32
+#: Seconds after which a POST without an answer shows as unknown, while its exchange stays open.
+FIRST_PATIENCE = 30.0
+#: Seconds without ever reaching the service, nothing under way, after which a person should look.
+REACH_PATIENCE = 900.0
+
+Outcome = str | ServiceError
+NextOrders = Callable[[int, int], Awaitable[list[tuple[int, Order]]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """What submitting needs from the rest of the house."""
+
+    book: Book
+    service: Service
+    pace: Pace
+    next_orders: NextOrders  # (behind this position, at most so many) -> positions and orders
+    track: Callable[[Submission], None]  # the poller's: the task is at the service
+    too_many_downloads: Callable[[], bool]
+    max_clips: int | None = None
+
+
+class Submitter:
+    """Feeds orders to workers until there are none, or the flow stops."""
+
+    def __init__(self, flow: Flow, sender: Sender, group: asyncio.TaskGroup) -> None:
+        self._flow, self._sender, self._group = flow, sender, group
+        self._queue: asyncio.Queue[Order] = asyncio.Queue(QUEUE)
+        self._admission = asyncio.Lock()
+        self._fed = False
+        self._busy = 0
+        self._unreached_since: float | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether no job of this run is left to submit."""
+        return self._busy == 0 and (self._flow.stop is not None or (self._fed and self._queue.empty()))
+
+    async def feed(self) -> None:
+        """Bring the pending jobs from the ledger to the queue, page by page."""
+        position = -1
+        while page := await self._sender.next_orders(position, QUEUE):
+            for position, order in page:  # noqa: B007  the last one is where the next page begins
+                await self._queue.put(order)
+        self._fed = True
+        self._flow.pulse.beat()
+
+    async def work(self) -> None:
+        """Submit one order after the other."""
+        while True:
+            order = await self._queue.get()
+            self._busy += 1
+            try:
+                while await self._one(order):
+                    pass
+            except LedgerNotWritable as error:
+                self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            finally:
+                self._busy -= 1
+                self._flow.pulse.beat()
+
+    async def _one(self, order: Order) -> bool:
+        """One attempt; whether the same order must be tried again."""
+        async with self._admission:  # one worker at a time asks, in the order of the jobs
+            if not await self._admitted():
+                return False
+            ticket = self._sender.pace.sent()
+            self._flow.take_slot()
+            self._flow.in_air += 1
+            self._flow.sent += 1
+        try:
+            submission = await self._sender.book.intend(order)
+        except LedgerNotWritable as error:
+            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            submission = None
+        if submission is None:
+            self._over(ticket)
+            self._flow.sent -= 1
+            self._flow.free_slot()
+            return False
+        if self._flow.stop is not None:  # the POST has not left, and must not any more
+            self._over(ticket)
+            await self._not_sent(submission)
+            return False
+        exchange = self._group.create_task(self._post(submission))
+        self._flow.changed(submission, Status.PENDING, Status.SUBMITTING)
+        if not await self._answered(exchange, FIRST_PATIENCE):
+            return await self._without_answer(submission, exchange, ticket)
+        self._over(ticket)
+        return await self._settle(submission, exchange.result(), ticket, Status.SUBMITTING)
+
+    # --- admission --------------------------------------------------------------------------------------
+
+    async def _admitted(self) -> bool:
+        """Wait for a slot and the pace; False when the run stops instead."""
+        flow = self._flow
+        while flow.stop is None:
+            wait, flow.held_by = self._hold()
+            if not wait:
+                flow.held_by = ""
+                return True
+            await flow.pulse.wait(wait)
+        return False
+
+    def _hold(self) -> tuple[float, str]:
+        """Seconds to wait before a submission (0: none), and for what."""
+        flow, pace = self._flow, self._sender.pace
+        if self._sender.max_clips is not None and flow.sent >= self._sender.max_clips:
+            if flow.in_air == 0:
+                reason = f"{flow.sent} clips submitted, as many as this run may"
+                flow.halt(Stop(kind=StopKind.MAX_CLIPS, reason=reason))
+            return math.inf, "max clips"
+        if flow.slots_taken >= pace.slots:
+            return math.inf, "slots" if pace.slots >= pace.ceiling else "service limit"
+        if self._sender.too_many_downloads():
+            return math.inf, "downloads"
+        now = flow.clock()
+        return pace.delay(now), pace.held_by(now)
+
+    # --- the exchange -----------------------------------------------------------------------------------
+
+    async def _post(self, submission: Submission) -> Outcome:
+        """The POST.  An error is an outcome like another; anything else is a bug and ends the run."""
+        try:
+            return await self._sender.service.submit(submission.request)
+        except ServiceError as error:
+            return error
+
+    async def _answered(self, exchange: asyncio.Task[Outcome], seconds: float) -> bool:
+        """Whether the answer came within ``seconds``, cut short by the grace after a signal."""
+        until = self._flow.clock() + seconds
+        while not exchange.done():
+            left = until - self._flow.clock()
+            if self._flow.stop is not None and self._flow.stop.kind is StopKind.SIGNAL:
+                left = min(left, self._flow.patience_left())
+            if left <= 0:
+                return False
+            beat = asyncio.ensure_future(self._flow.pulse.wait(left))
+            try:
+                await asyncio.wait({exchange, beat}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                beat.cancel()
+        return True
+
+    def _over(self, ticket: int) -> None:
+        self._flow.in_air -= 1
+        self._sender.pace.answered(ticket, self._flow.clock())
+
+    async def _without_answer(
+        self, submission: Submission, exchange: asyncio.Task[Outcome], ticket: int
+    ) -> bool:
+        """Note that the outcome is unknown; unless the run ends, the exchange stays open for a late answer."""
+        fault = Fault(
+            code="lost",
+            message=f"no answer within {FIRST_PATIENCE:.0f} s",
+            stage=Stage.SUBMIT,
+        )
+        if self._flow.patience_left() <= 0:
+            await _end(exchange)
+            fault = Fault(
+                code="lost",
+                message=f"no answer within {GRACE:.0f} s of the signal that ended the run",
+                stage=Stage.SUBMIT,
+            )
+        if not exchange.done():
+            self._group.create_task(self._late(submission, exchange, ticket))
+            await self._lost(submission, fault)
+            return False
+        self._over(ticket)
+        if not exchange.cancelled():
+            return await self._settle(submission, exchange.result(), ticket, Status.SUBMITTING)
+        await self._lost(submission, fault)
+        return False
+
+    async def _late(self, submission: Submission, exchange: asyncio.Task[Outcome], ticket: int) -> None:
+        """Wait for an answer that may still come, to the hard timeout of the exchange."""
+        try:
+            if not await self._answered(exchange, math.inf):
+                await _end(exchange)
+        finally:
+            self._over(ticket)
+        if not exchange.cancelled():
+            try:
+                await self._settle(submission, exchange.result(), ticket, Status.UNKNOWN)
+            except LedgerNotWritable as error:
+                self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+        self._flow.pulse.beat()
+
+    # --- outcomes ---------------------------------------------------------------------------------------
+
+    async def _settle(self, submission: Submission, outcome: Outcome, ticket: int, was: Status) -> bool:
+        """Make an outcome durable; whether the order must be tried again."""
+        book = self._sender.book
+        match outcome:
+            case str():
+                await self._accepted(submission, outcome, was)
+                return False
+            case Refused():
+                fault = outcome.fault(Stage.SUBMIT)
+                await self._durably(book.refused, submission, fault, outcome.charged)
+                self._ended(submission, was, Status.FAILED, fault)
+                self._note_refusal(outcome)
+                return False
+            case NotAccepted():
+                fault = outcome.fault(Stage.SUBMIT)
+                await self._durably(book.not_accepted, submission, fault)
+                self._flow.sent -= 1
+                self._note_limit(outcome, ticket)
+                self._ended(submission, was, Status.PENDING, fault)
+                return was is Status.SUBMITTING and not isinstance(outcome, Halting)
+            case _:
+                if was is Status.SUBMITTING:
+                    await self._lost(submission, outcome.fault(Stage.SUBMIT))
+                return False
+
+    async def _accepted(self, submission: Submission, task_id: str, was: Status) -> None:
+        """The task id is made durable before anything else happens."""
+        otherwise = f"job {submission.job_id} has task id {task_id}"
+        try:
+            news = await insist(
+                self._flow, lambda: self._sender.book.accepted(submission, task_id), otherwise
+            )
+        except OutcomeUnknown as error:
+            if was is Status.SUBMITTING:
+                await self._lost(submission, error.fault(Stage.SUBMIT))
+            return
+        if was is Status.UNKNOWN:
+            self._flow.take_slot()
+        self._unreached_since = None
+        self._flow.streaks.accepted()
+        self._flow.accepted += 1
+        self._sender.pace.accepted(self._flow.accepted)
+        self._sender.track(news)
+        self._flow.changed(news, was, Status.SUBMITTED)
+
+    async def _not_sent(self, submission: Submission) -> None:
+        """The run stopped between the intent and the POST."""
+        self._flow.sent -= 1
+        self._flow.free_slot()
+        fault = Fault(code="stopped", message="the run stopped before this was sent", stage=Stage.SUBMIT)
+        await self._durably(self._sender.book.not_accepted, submission, fault)
+
+    async def _lost(self, submission: Submission, fault: Fault) -> None:
+        """The outcome is unknown: it counts as spent, and holds no slot."""
+        await self._durably(self._sender.book.lost, submission, fault)
+        self._ended(submission, Status.SUBMITTING, Status.UNKNOWN, fault)
+        self._flow.halt_if(self._flow.streaks.unknown(fault.message))
+
+    def _ended(self, submission: Submission, was: Status, status: Status, fault: Fault) -> None:
+        if was is Status.SUBMITTING:
+            self._flow.free_slot()
+        self._flow.changed(submission, was, status, fault=fault)
+
+    def _note_refusal(self, error: Refused) -> None:
+        streaks = self._flow.streaks
+        if isinstance(error, InvalidParameters):
+            self._flow.halt_if(streaks.invalid(str(error)))
+        elif error.charged is not Charged.NO:
+            self._flow.halt_if(streaks.failed(str(error)))
+
+    def _note_limit(self, error: NotAccepted, ticket: int) -> None:
+        """Slow down, wait or halt."""
+        flow, pace = self._flow, self._sender.pace
+        now = flow.clock()
+        match error:
+            case KeyRefused():
+                flow.halt(Stop(kind=StopKind.KEY_REFUSED, reason=f"the service refuses the API key: {error}"))
+            case Halting():
+                flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            case RateLimited():
+                pace.limited(ticket, now, error.retry_after, flow.accepted)
+            case _:
+                self._note_unreached(error, now)
+                pace.unreached(ticket, now)
+
+    def _note_unreached(self, error: NotAccepted, now: float) -> None:
+        if self._unreached_since is None:
+            self._unreached_since = now
+            self._flow.warn(f"submissions don't get through, trying again: {error}")
+        elif now - self._unreached_since >= REACH_PATIENCE:
+            minutes = REACH_PATIENCE / 60
+            reason = f"no submission got through for {minutes:.0f} minutes: {error}"
+            self._flow.halt(Stop(kind=StopKind.HALT, reason=reason))
+
+    async def _durably(
+        self, write: Callable[..., Awaitable[None]], submission: Submission, *facts: object
+    ) -> None:
+        otherwise = f"job {submission.job_id}: {write.__name__} {facts}"
+        await insist(self._flow, lambda: write(submission, *facts), otherwise)
+
+
+async def _end(exchange: asyncio.Task[Outcome]) -> None:
+    """Cancel an exchange and see it end; its answer may still win the race."""
+    exchange.cancel()
+    await asyncio.wait({exchange})
