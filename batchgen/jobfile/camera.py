@@ -74,8 +74,9 @@ def _may_be_command(part: str) -> bool:
 
 
 def _suggestion(part: str) -> str:
-    names = COMMANDS if any(ord(letter) > 0x2E7F for letter in part) else COMMANDS.values()
-    near = close_to(part, names)
+    chinese = any(ord(letter) > 0x2E7F for letter in part)
+    names = COMMANDS if chinese else COMMANDS.values()
+    near = close_to(part, names, cutoff=0.5 if chinese else 0.6)  # two letters: one of them is near
     if near:
         return f"did you mean `[{near}]`?"
     return f"the commands are {', '.join(names)}; a bracket that means none is sent as it is"

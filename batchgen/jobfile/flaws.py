@@ -47,9 +47,10 @@ class Stop(Exception):
 class Wrong(Exception):
     """A value is not what its key takes; the message goes on where the key's name ends."""
 
-    def __init__(self, message: str, remedy: str | None = None) -> None:
+    def __init__(self, message: str, remedy: str | None = None, *, at: tuple[int, int] | None = None) -> None:
         super().__init__(message)
         self.message, self.remedy = message, remedy
+        self.at = at  # line and column, when it is not the whole value that is wrong
 
 
 def secret_name(name: str) -> bool:
@@ -78,14 +79,14 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
-def close_to(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant, if one is near."""
+def close_to(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The known word that was probably meant, if one is near (1: the same, 0: nothing alike)."""
     lowered = {candidate.lower(): candidate for candidate in known}
     folded = word.strip().lower()[:100]
     for low, candidate in lowered.items():
         if folded.replace("-", "_").replace(" ", "_") == low.replace("-", "_"):
             return candidate
-    near = difflib.get_close_matches(folded, lowered, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(folded, lowered, n=1, cutoff=cutoff)
     if near:
         return lowered[near[0]]
     within = [candidate for candidate in lowered if len(folded) >= 3 and folded in candidate]

@@ -56,4 +56,6 @@ def slug(text: str) -> str:
     word = unicodedata.normalize("NFC", text).strip()
     kept = "".join(letter if _odd_character(f"a{letter}") is None else "-" for letter in word)
     cut = re.sub(r"-{2,}", "-", kept).strip("-.").encode()[:40].decode(errors="ignore")
+    if _RESERVED.fullmatch(cut):
+        return f"{cut}-clip"
     return cut or "job"

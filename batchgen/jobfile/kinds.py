@@ -349,9 +349,7 @@ def _json_mapping(node: Mapping) -> dict[str, object]:
 def _json_key(key: Scalar) -> str:
     if isinstance(resolve(key), str):
         return key.text
-    raise Wrong(
-        f"has a key that is not text, in line {key.line}: {described(key)}", f'quote it: "{key.text[:60]}"'
-    )
+    raise _quote(f"has a key that is not text: {described(key)}", key)
 
 
 def _json(node: Node) -> object:
@@ -363,11 +361,11 @@ def _json(node: Node) -> object:
         return None
     value = resolve(node)
     if isinstance(value, float) and not math.isfinite(value):
-        raise Wrong(
-            f"has a number that JSON cannot carry, in line {node.line}", f'quote it: "{node.text[:60]}"'
-        )
+        raise _quote("has a number that JSON cannot carry", node)
     if type(value) is int and not -_LARGEST - 1 <= value <= _LARGEST:
-        raise Wrong(
-            f"has a number of more than 64 bits, in line {node.line}", f'quote it: "{node.text[:60]}"'
-        )
+        raise _quote("has a number of more than 64 bits", node)
     return value
+
+
+def _quote(message: str, node: Scalar) -> Wrong:
+    return Wrong(message, f'quote it: "{node.text[:60]}"', at=(node.line, node.column))

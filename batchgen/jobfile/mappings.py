@@ -36,7 +36,8 @@ def wrong_value(key: Scalar, value: Node, wrong: Wrong) -> Flaw:
     # An empty value has no place of its own: its mark may be lines further on.
     place = key if isinstance(value, Scalar) and value.plain and not value.text else value
     message = f"`{key.text}` {wrong.message}"
-    return Flaw(line=place.line, column=place.column, message=message, remedy=wrong.remedy)
+    line, column = wrong.at or (place.line, place.column)
+    return Flaw(line=line, column=column, message=message, remedy=wrong.remedy)
 
 
 def _refuse_other(node: Node, flaws: list[Flaw], where: str) -> None:

@@ -12,9 +12,9 @@ from batchgen.jobfile.entries import EntryReader
 from batchgen.jobfile.flaws import Flaw, Stop
 from batchgen.jobfile.head import read_head
 from batchgen.jobfile.mappings import Values
-from batchgen.jobfile.nodes import Node
+from batchgen.jobfile.nodes import Node, Scalar
 from batchgen.jobfile.source import Stamp, has_margin_text, open_source, stamp_of
-from batchgen.jobfile.walk import Item, JobsStart, Pair, walk
+from batchgen.jobfile.walk import Item, JobsEnd, JobsStart, Pair, walk
 from batchgen.model import Job, Problem
 from batchgen.settings import Settings
 
@@ -39,23 +39,26 @@ class JobFile:
         Can be called again; memory does not depend on how long the file is.  Nothing is raised: what ends
         the reading early is the last problem.
         """
-        number = 0
+        label: str | None = None
         try:
             with open_source(self.path) as file:
                 self._refuse_change(file)
                 reader = EntryReader(file=str(self.path), defaults=self.defaults)
-                listed = False
+                number = 0
                 for part in walk(file, self.loader):
-                    listed = listed or isinstance(part, JobsStart)
                     if isinstance(part, Item):
                         number += 1
                         yield from reader.read(part, number)
-                if listed and number == 0:
-                    yield _no_jobs().problem(str(self.path))
+                        label = f"number {number + 1}"
+                    elif isinstance(part, JobsStart):
+                        start, label = part.key, "number 1"
+                    elif isinstance(part, JobsEnd):
+                        label = None
+                        if number == 0:
+                            yield _no_jobs(start).problem(str(self.path))
                 self._refuse_change(file)
         except Stop as stop:
-            label = f"number {number + 1}" if number else None
-            yield stop.flaw.problem(str(self.path), label if stop.flaw.line > 1 else None)
+            yield stop.flaw.problem(str(self.path), label)
 
     def _refuse_change(self, file: BinaryIO) -> None:
         if stamp_of(file) != self.stamp:
@@ -63,9 +66,9 @@ class JobFile:
             raise Stop(Flaw(line=1, column=1, message=message, remedy="run the command again"))
 
 
-def _no_jobs() -> Flaw:
+def _no_jobs(key: Scalar) -> Flaw:
     message, remedy = "`jobs` is empty", "write a `- prompt: ...` below it for each job"
-    return Flaw(line=1, column=1, message=message, remedy=remedy)
+    return Flaw(line=key.line, column=key.column, message=message, remedy=remedy)
 
 
 def open_job_file(path: Path, *, loader: type[Any] | None = None) -> JobFile:
@@ -80,6 +83,9 @@ def open_job_file(path: Path, *, loader: type[Any] | None = None) -> JobFile:
         with open_source(path) as file:
             stamp = stamp_of(file)
             _collect(file, loader, pairs, flaws)
+    except OSError as error:
+        flaw = Flaw(line=1, column=1, message=f"the file cannot be read: {error.strerror or error}")
+        raise _unreadable(path, [flaw]) from error
     except Stop as stop:
         if not any(value is None for _, value in pairs):  # else the entries will tell
             raise _unreadable(path, [*flaws, stop.flaw]) from stop

@@ -113,6 +113,14 @@ def has_margin_text(file: BinaryIO, line: int) -> bool:
 
     May say yes where there is nothing (a second, slower look then tells), never no where there is a key.
     """
+    reading_at = file.tell()  # the parser goes on from there
+    try:
+        return _margin_text(file, line)
+    finally:
+        file.seek(reading_at)
+
+
+def _margin_text(file: BinaryIO, line: int) -> bool:
     file.seek(0)
     at = 0
     while at < line:

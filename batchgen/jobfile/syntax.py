@@ -110,6 +110,8 @@ def explain(error: Exception, file: BinaryIO) -> Flaw:
         return _too_long()
     if isinstance(error, yaml.MarkedYAMLError):
         return _marked(error, file)
+    if isinstance(error, OSError):
+        return Flaw(line=1, column=1, message=f"the file cannot be read: {error.strerror or error}")
     return find_bad_character(file) or Flaw(
         line=1,
         column=1,

@@ -30,6 +30,8 @@ def parse_base_url(text: str) -> str:
         port = parts.port
     except ValueError:
         raise ValueError(f"this is not an address; {EXAMPLE}") from None
+    if "?" in text or "#" in text:
+        raise ValueError(f"the address must have no query (`?`) and no fragment (`#`); {EXAMPLE}")
     _check(parts)
     if port == 0:
         raise ValueError("port 0 is no port")
@@ -44,8 +46,6 @@ def _check(parts: SplitResult) -> None:
         raise ValueError("the address must have no user name or password; the key stands in a variable")
     if not _HOST.fullmatch(host) or not host.strip("."):
         raise ValueError(f"the address has no host; {EXAMPLE}")
-    if parts.query or parts.fragment or "?" in parts.geturl() or "#" in parts.geturl():
-        raise ValueError(f"the address must have no query (`?`) and no fragment (`#`); {EXAMPLE}")
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("http would send the key unprotected; write https:// (http is for loopback only)")
 

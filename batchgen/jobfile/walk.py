@@ -51,7 +51,12 @@ class Item:
     flaws: list[Flaw]
 
 
-Part = Pair | JobsStart | Item
+@dataclass(frozen=True, slots=True)
+class JobsEnd:
+    """The list of jobs is over."""
+
+
+Part = Pair | JobsStart | Item | JobsEnd
 
 
 def walk(file: BinaryIO, loader: type[Any] | None = None) -> Iterator[Part]:
@@ -61,7 +66,7 @@ def walk(file: BinaryIO, loader: type[Any] | None = None) -> Iterator[Part]:
         # The parser reads ahead already while it is made.
         events = (loader or LOADER)(bounded)
         yield from _Walk(bounded, events.get_event).parts()
-    except (yaml.YAMLError, TooLong, ValueError, OverflowError) as error:
+    except (yaml.YAMLError, TooLong, ValueError, OverflowError, OSError) as error:
         raise Stop(explain(error, file)) from error
 
 
@@ -117,6 +122,7 @@ class _Walk:
             node = compose(event)
             yield Item(node=node, flaws=take())
             self._bounded.piece_ended()
+        yield JobsEnd()
 
     def _end(self) -> None:
         while type(event := self._next()) is DocumentEndEvent:

@@ -1,0 +1,195 @@
+"""What good job files mean: settings, defaults, merges, repetition, and texts to the letter."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchgen.jobfile import STARTER, open_job_file
+from batchgen.model import Job, Problem
+from batchgen.settings import Limits, OnUnknown, Polling, Service, Settings
+
+from .reading import jobs_of, problems_of, read, write
+
+EXAMPLE = Path(__file__).parents[2] / "jobs.example.yaml"
+HEAD = """\
+service: {base_url: "http://127.0.0.1:8080/hailuo/", api_key_env: MY_KEY}
+output: ../clips
+ledger: /var/tmp/ledger.sqlite3
+limits:
+  in_flight: 3
+  submits_per_minute: null
+  downloads: 2
+  download_patience: 90s
+  task_patience: 1h30m
+  halt_after_failures: 4
+  halt_after_unknown: 5
+  max_clip_bytes: 1000
+  min_free_bytes: 0
+polling: {interval: 2.5, max_per_second: ~}
+on_unknown: resubmit
+"""
+SETTINGS = Settings(
+    service=Service(base_url="http://127.0.0.1:8080/hailuo", api_key_env="MY_KEY"),
+    output="../clips",
+    ledger="/var/tmp/ledger.sqlite3",  # noqa: S108  nothing is written there
+    limits=Limits(
+        in_flight=3,
+        submits_per_minute=None,
+        downloads=2,
+        download_patience=90,
+        task_patience=5400,
+        halt_after_failures=4,
+        halt_after_unknown=5,
+        max_clip_bytes=1000,
+        min_free_bytes=0,
+    ),
+    polling=Polling(interval=2.5, max_per_second=None),
+    on_unknown=OnUnknown.RESUBMIT,
+)
+
+
+def test_every_setting_can_be_set(tmp_path: Path) -> None:
+    """Each key above the jobs ends in the setting of its name."""
+    file = open_job_file(write(tmp_path, HEAD + "jobs: [{prompt: x}]\n"))
+    assert (file.problems, file.settings) == ((), SETTINGS)
+
+
+def test_a_file_of_jobs_alone_has_the_default_settings(tmp_path: Path) -> None:
+    """Sections may be left out, or left empty."""
+    file = open_job_file(write(tmp_path, "limits:\n  # in_flight: 3\npolling: {}\njobs:\n- prompt: x\n"))
+    assert (file.problems, file.settings) == ((), Settings())
+
+
+@pytest.mark.parametrize("loader", [None, yaml.SafeLoader])
+@pytest.mark.parametrize("count", [1, 3000])
+def test_keys_below_the_jobs_count_as_much_as_those_above(
+    tmp_path: Path, count: int, loader: type[Any] | None
+) -> None:
+    """Defaults and settings may stand below a list of jobs of any length, at either indentation."""
+    for indent in ("", "  "):
+        jobs = "".join(f"{indent}- prompt: fox {n}\n" for n in range(count if loader is None else 50))
+        path = write(tmp_path, f"jobs:\n{jobs}defaults: {{duration: 10}}\noutput: below\n")
+        file = open_job_file(path, loader=loader)
+        assert (file.problems, file.settings.output) == ((), "below")
+        jobs_read = [job for job in file.entries() if isinstance(job, Job)]
+        assert {job.request.duration for job in jobs_read} == {10}
+        assert len(jobs_read) == jobs.count("\n")
+
+
+def test_defaults_stand_below_the_keys_of_a_job(tmp_path: Path) -> None:
+    """Only keys that the file names are in the body; a job's own win; metadata are merged key by key."""
+    content = (
+        "defaults: {duration: 10, prompt_optimizer: false, metadata: {a: 1, b: 1}}\njobs:\n"
+        "  - {prompt: x, duration: 6, metadata: {b: 2, c: [~, true, 1.5, {d: e}]}}\n"
+    )
+    (job,) = jobs_of(tmp_path, content)
+    assert job.request.body() == {
+        "model": "MiniMax-Hailuo-2.3",
+        "prompt": "x",
+        "duration": 6,
+        "prompt_optimizer": False,
+    }
+    assert job.metadata == {"a": 1, "b": 2, "c": [None, True, 1.5, {"d": "e"}]}
+
+
+@pytest.mark.parametrize("loader", [None, yaml.SafeLoader])
+def test_anchors_and_merges_work_from_anywhere_above(tmp_path: Path, loader: type[Any] | None) -> None:
+    """Anchors under `x-` keys, under defaults and in earlier jobs can be used; own keys win, then the first."""
+    content = (
+        "x-one: &one {duration: 10, model: MiniMax-Hailuo-02}\ndefaults: &two {duration: 6, resolution: 768P}\n"
+        "jobs:\n  - &first {<<: [*one, *two], prompt: x, id: a}\n  - {id: b, <<: *first}\n"
+        "  - {prompt: y, metadata: {earlier: *one}}\n"
+    )
+    a, b, c = jobs_of(tmp_path, content, loader)
+    assert a.request == b.request
+    assert (a.id, b.id, a.request.duration, a.request.resolution) == ("a", "b", 10, "768P")
+    assert c.metadata == {"earlier": {"duration": 10, "model": "MiniMax-Hailuo-02"}}
+
+
+def test_repeat_orders_several_clips_of_one_request(tmp_path: Path) -> None:
+    """`repeat: 3` gives ID, ID-2 and ID-3, with or without an id, all with one digest."""
+    jobs = jobs_of(tmp_path, "jobs: [{id: a, prompt: x, repeat: 3}, {prompt: x, repeat: 2}]\n")
+    assert [job.id for job in jobs] == ["a", "a-2", "a-3", "a87499ab4eb4", "a87499ab4eb4-2"]
+    assert [job.explicit_id for job in jobs] == [True, True, True, False, False]
+    assert len({job.digest for job in jobs}) == 1
+
+
+def test_a_job_knows_where_it_stands(tmp_path: Path) -> None:
+    """The source is the path as given, and the line and column of the entry."""
+    path = write(tmp_path, "# a comment\njobs:\n\n    - prompt: x\n")
+    (job,) = read(path)
+    assert (job.source.file, job.source.line, job.source.column) == (str(path), 4, 7)
+
+
+def test_words_that_older_yaml_takes_for_values_stay_text(tmp_path: Path) -> None:
+    """`no`, dates, `1:30`, `007` and their like are text; only the plain words and numbers are values."""
+    words = ["yes", "no", "NO", "on", "off", "2024-01-05", "1:30", "007", "0x1f", "0o17", "1_000", "<<x", "="]
+    listed = ", ".join(words)
+    (job,) = jobs_of(
+        tmp_path, f"jobs:\n- prompt: no\n  metadata: {{a: [{listed}], b: [1, -2, 1.5, 1e3, ~, True]}}\n"
+    )
+    assert job.request.prompt == "no"
+    assert job.metadata == {"a": words, "b": [1, -2, 1.5, 1000.0, None, True]}
+
+
+_LETTERS = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"))
+
+
+@given(text=st.text(_LETTERS, min_size=1, max_size=60).filter(lambda text: bool(text.strip())))
+def test_prompts_in_any_language_pass_to_the_letter(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    """What was quoted as YAML comes out as the same prompt, and changes neither id nor metadata."""
+    folder = tmp_path_factory.mktemp("prompts")
+    content = yaml.safe_dump({"jobs": [{"prompt": text, "metadata": {text: [text]}}]}, default_style='"')
+    (job,) = [entry for entry in read(write(folder, content)) if isinstance(entry, Job)]
+    assert (job.request.prompt, job.metadata) == (text, {text: [text]})
+    assert job.id == job.request.digest()[:12]
+
+
+@pytest.mark.parametrize(
+    "text", ["A fox\nruns", "a\tb", "[Push in] 狐狸: #1 {a} *b* & c", "नमस्ते", "👩‍🚀🎬", "e\u0301"]
+)
+def test_plain_blocks_and_quotes_give_the_same_prompt(tmp_path: Path, text: str) -> None:
+    """A prompt does not depend on the style in which it is written, nor is it normalised."""
+    block = "jobs:\n  - prompt: |-\n" + "".join(f"      {line}\n" for line in text.split("\n"))
+    assert [job.request.prompt for job in jobs_of(tmp_path, block)] == [text]
+
+
+def test_starter_and_example_are_valid_as_they_stand(tmp_path: Path) -> None:
+    """What `batchgen init` writes, and the example, have neither problems nor warnings."""
+    assert [job.id for job in jobs_of(tmp_path, STARTER)] == ["book", "fox"]
+    entries = read(EXAMPLE)
+    assert not [entry for entry in entries if isinstance(entry, Problem)]
+    jobs = [entry for entry in entries if isinstance(entry, Job)]
+    assert {(job.request.model, job.request.size_class) for job in jobs} == {
+        (model, size) for model in ("MiniMax-Hailuo-2.3", "MiniMax-Hailuo-02") for size in ("768P", "1080P")
+    }
+    assert {job.request.seconds for job in jobs} == {6, 10}
+    assert EXAMPLE.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=")
+
+
+def test_a_flag_without_effect_is_a_warning(tmp_path: Path) -> None:
+    """A warning does not keep a job from being made; what the defaults alone bring is told once."""
+    flags = "{prompt_optimizer: false, fast_pretreatment: true}"
+    problems = problems_of(tmp_path, f"defaults: {flags}\njobs: [{{prompt: x}}, {{prompt: y}}]\n")
+    assert [(problem.source.line, problem.warning) for problem in problems] == [(1, True)]
+
+
+def test_memory_does_not_depend_on_the_length_of_the_file(tmp_path: Path) -> None:
+    """Reading 20,000 jobs needs no more memory than reading 500, also when keys stand below them."""
+    peaks = []
+    for count in (500, 20_000):
+        path = write(tmp_path, "jobs:\n" + "- {prompt: a fox}\n" * count + "output: below\n")
+        tracemalloc.start()
+        assert sum(1 for _ in open_job_file(path).entries()) == count
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 3_000_000  # the pieces in which the file is looked through
