@@ -88,4 +88,9 @@ def test_a_link_or_folder_under_the_name_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "README.md").rmdir()
     (tmp_path / "README.md").symlink_to(tmp_path / "nowhere")
     assert not write_card(tmp_path, contents(), simulated=False)
-    assert (tmp_path / "README.md").is_symlink()
+    theirs = tmp_path / "theirs.md"
+    theirs.write_text(f"{MARKER}\n")
+    (tmp_path / "README.md").unlink()
+    (tmp_path / "README.md").symlink_to(theirs)
+    assert not write_card(tmp_path, contents(), simulated=False)
+    assert theirs.read_text() == f"{MARKER}\n"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import threading
 from datetime import timedelta, timezone
+from pathlib import Path
 
 import pytest
 from events import changed, ended, rested, started, stopping, vitals, warned
@@ -15,7 +17,7 @@ from batchgen import __version__
 from batchgen.model import Status
 from batchgen.ports import Event
 from batchgen.reports.jsonl import JsonLines, event_row
-from batchgen.reports.outlet import Outlet
+from batchgen.reports.outlet import Forgiving, Outlet
 from batchgen.reports.plain import PlainLines, Verbosity
 
 S = Status
@@ -264,6 +266,17 @@ def test_a_closed_stream_is_like_a_closed_pipe() -> None:
     observer = JsonLines(stream)
     observer.observe(RUN[0])
     observer.close()
+
+
+def test_a_stream_that_forgives_is_still_the_stream() -> None:
+    """A console asks it what it is; a stream that is closed is no terminal."""
+    with Path(os.devnull).open("w", encoding="ascii") as null:
+        stream = Forgiving(null)
+        assert (stream.encoding, stream.isatty(), stream.fileno()) == ("ascii", False, null.fileno())
+    assert not stream.isatty()
+    assert stream.write("gone") == 4
+    assert stream.silent
+    assert Forgiving(io.StringIO()).encoding == "utf-8"
 
 
 def test_an_encoding_that_cannot_say_it_gets_escapes() -> None:

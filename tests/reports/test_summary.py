@@ -108,7 +108,7 @@ def test_the_sentence(records: tuple[Record, ...], cost: str | None, expected: s
     ("attempts", "told"),
     [
         ((attempt(),), "nothing paid twice."),
-        ((attempt(State.NOT_ACCEPTED), attempt()), "nothing paid twice."),
+        ((attempt(State.NOT_ACCEPTED, charged=Charged.PERHAPS), attempt()), "nothing paid twice."),
         ((attempt(State.FAILED, charged=Charged.NO), attempt(reason=Reason.RETRY)), "nothing paid twice."),
         (
             (attempt(State.UNKNOWN, charged=Charged.PERHAPS), attempt(reason=Reason.RESUBMIT)),
