@@ -145,7 +145,8 @@ def line_at(file: BinaryIO, line: int) -> str:
         if not piece:
             return ""
         at += piece.endswith(b"\n")
-    return file.readline(_LINE).decode(errors="replace")
+    text = file.readline(_LINE).decode(errors="replace")
+    return text.removeprefix("\ufeff") if line == 1 else text  # columns do not count the mark
 
 
 def find_bad_character(file: BinaryIO) -> Flaw | None:

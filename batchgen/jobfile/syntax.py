@@ -159,7 +159,8 @@ def _odd_start(error: yaml.MarkedYAMLError, file: BinaryIO) -> Flaw:
             message="a tab stands where only spaces may",
             remedy="indent with spaces",
         )
-    message = f"an unquoted text cannot begin with `{odd}`"
+    name = odd if odd.isprintable() else f"U+{ord(odd):04X}"
+    message = f"an unquoted text cannot begin with `{name}`"
     return Flaw(line=line, column=column, message=message, remedy=_QUOTE)
 
 

@@ -63,6 +63,7 @@ BAD: list[tuple[str | bytes, int, int, str | None, str, str]] = [
     (X + "  prompt: y\n", 3, 3, "number 2", "does not line up", "same column"),
     (P + "* fox\n", 2, 13, "number 1", "cannot begin with `*`", "double quotes"),
     ("output: [a\n" + X, 1, 9, None, "`[`", "close it"),
+    (b"\xef\xbb\xbf\tjobs:\n", 1, 1, None, "tab", "spaces"),
     # tags, aliases, bounds
     (P + "!!python/object/apply:os.system [id]\n", 2, 13, "number 1", "tag", "remove it"),
     (P + "!fox x\n", 2, 13, "number 1", 'tag "!fox"', "quote"),

@@ -24,9 +24,11 @@ VALIDATOR = jsonschema.Draft202012Validator(schema())
 #: Values of every kind, right for some key and wrong for others.  Whole floats are left out: JSON Schema
 #: takes them for integers, the reader does not.
 VALUES: list[object] = [
-    None, True, False, 0, 1, 6, 7, 10, -1, 0.5, 1234.5, 1e9 + 0.5, 10_001, 2_000_000_000, "", " ", "x", "6", "auto", "Auto",
+    None, True, False, 0, 1, 6, 7, 10, -1, 0.5, 1234.5, 1e9 + 0.5, 10_001, 2_000_000_000,
+    "", " ", "x", "6", "auto", "Auto",
     "90s", "1h30m", "m", "15 m", "768P", "1080P", "768p", "MiniMax-Hailuo-2.3", "MiniMax-Hailuo-02", "hold",
-    "resubmit", "狐狸", "a b", ".a", "a/b", "out/{date}", "~/a", "a" * 121, "x" * 2001, "a\u0007b", "MY_KEY", "1KEY",
+    "resubmit", "狐狸", "a b", ".a", "a/b", "out/{date}", "~/a", "a" * 121, "x" * 2001,
+    "a\u0007b", "MY_KEY", "1KEY",
     "https://a.cn", "https://a.cn/v1", "http://a.cn", "http://127.0.0.1:80", "https://u@a.cn", "https://a.cn?b",
     [], ["x"], {}, {"a": 1}, {"a": [None, {"b": "c"}]},
 ]  # fmt: skip
