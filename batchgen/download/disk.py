@@ -9,10 +9,10 @@ import asyncio
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from batchgen.errors import DiskFull, DownloadError
 
@@ -25,15 +25,22 @@ _CAREFUL = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 async def in_thread(call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a blocking call in a thread; a cancellation waits for its end.
+    """Run a blocking call in a thread, ``to_its_end``."""
+    return await to_its_end(asyncio.to_thread(call, *args, **kwargs))
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await work on a file; a cancellation waits for its end, and is raised then.
 
     So nobody closes, replaces or continues a file while a thread that was given up still works on it.
     """
-    running = asyncio.ensure_future(asyncio.to_thread(call, *args, **kwargs))
+    running = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        await asyncio.wait([running])
+        while not running.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([running])
         with suppress(Exception):  # the cancellation is what counts now
             running.result()
         raise

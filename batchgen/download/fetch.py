@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -138,41 +139,41 @@ class HttpFetcher:
     async def _continue(
         self, response: aiohttp.ClientResponse, part: PartFile, begun: Begun, rest: Rest
     ) -> None:
-        intake = self._intake(rest.total)
-        file = await disk.in_thread(part.resume, begun)
-        await self._take(intake, response, part, file.size, resumable=True)
+        intake = self._intake(begun.size, rest.total)
+        async with intake.reading(response.content) as reader:
+            opening = disk.in_thread(part.resume, begun)
+            await self._finish(intake.put(reader, part, opening), part, begun.size, resumable=True)
 
     async def _begin(
         self, response: aiohttp.ClientResponse, part: PartFile, whole: Whole, *, fresh: bool
     ) -> None:
         """``fresh``: nothing was asked to be continued, so that the host may still prove able to."""
-        intake = self._intake(whole.total)
+        intake = self._intake(0, whole.total)
         strong = validator(response.headers)
         begun = Begun(size=0, place=_place(response.url), validator=strong, total=whole.total)
-        await disk.in_thread(part.start, begun)
-        await self._take(intake, response, part, 0, resumable=fresh and strong is not None)
+        async with intake.reading(response.content) as reader:
+            body = intake.put(reader, part, disk.in_thread(part.start, begun))
+            await self._finish(body, part, 0, resumable=fresh and strong is not None)
 
-    def _intake(self, total: int | None) -> Intake:
-        return Intake(total=total, most=self._max_clip_bytes, window=self._silence, progress=self._progress)
-
-    async def _take(
-        self,
-        intake: Intake,
-        response: aiohttp.ClientResponse,
-        part: PartFile,
-        before: int,
-        *,
-        resumable: bool,
+    async def _finish(
+        self, body: Coroutine[Any, Any, None], part: PartFile, before: int, *, resumable: bool
     ) -> None:
         try:
             with network_errors(self._silence):
-                await intake.take(response.content, part)
-        except (NotAVideo, LinkUnusable):
-            raise
+                await body
         except DownloadError as error:
-            if resumable and part.size > before:
-                raise _Interrupted(str(error)) from None
+            if resumable and type(error) is DownloadError and part.size > before:
+                raise _Interrupted(str(error)) from error.__cause__
             raise
+
+    def _intake(self, before: int, total: int | None) -> Intake:
+        return Intake(
+            before=before,
+            total=total,
+            most=self._max_clip_bytes,
+            window=self._silence,
+            progress=self._progress,
+        )
 
     @asynccontextmanager
     async def _answer(

@@ -1,10 +1,15 @@
-"""Takes a body from the network to the partial file, a megabyte at a time, within bounds."""
+"""Takes a body from the network to the partial file, a megabyte at a time, within bounds.
+
+A task of its own reads the body: what has come when a connection breaks is kept only if somebody was
+reading, and while one megabyte is written the next one comes.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import cast
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import aiohttp
 from aiofiles.threadpool import wrap
@@ -17,6 +22,8 @@ from batchgen.errors import DownloadError, LinkUnusable
 
 #: A body that brings fewer bytes in a whole window of time than this drips.
 DRIP_BYTES = 4096
+#: Bytes that may wait for the disk.
+_MOST_WAITING = 2 * PIECE_BYTES
 
 
 class TooLarge(LinkUnusable):
@@ -26,59 +33,98 @@ class TooLarge(LinkUnusable):
 class Intake:
     """One body on its way to disk.
 
-    ``total`` is the size of the whole clip if the host told it, ``most`` what a clip may have, both in bytes;
-    ``window`` is in seconds.  Raises TooLarge.
+    ``before`` is what is on disk already, ``total`` the size of the whole clip if the host told it, ``most``
+    what a clip may have, all in bytes; ``window`` is in seconds.  Raises TooLarge.
     """
 
     def __init__(
-        self, *, total: int | None, most: int, window: float, progress: Callable[[int], None]
+        self, *, before: int, total: int | None, most: int, window: float, progress: Callable[[int], None]
     ) -> None:
         if total is not None and total > most:
             raise TooLarge(f"the clip is too large: {total} bytes, at most {most} are allowed")
         self._total, self._most, self._progress = total, most, progress
+        self._size = before  # bytes of the clip that have come so far
+        self._may_write = (
+            before > 0
+        )  # from the beginning only what begins as a video, and nothing after a gap
         self._pace = _Pace(window)
         self._waiting: list[bytes] = []  # pieces that have come and are not on disk
         self._waiting_bytes = 0
-        self._begins_well = False
+        self._news, self._room = asyncio.Event(), asyncio.Event()
 
-    async def take(self, body: aiohttp.StreamReader, part: PartFile) -> None:
-        """Put the body to the end of the partial file.
+    @asynccontextmanager
+    async def reading(self, body: aiohttp.StreamReader) -> AsyncIterator[asyncio.Task[None]]:
+        """Read the body for as long as this lasts.  Nothing may be awaited between the answer and this."""
+        already = body.read_nowait()
+        reader = asyncio.create_task(self._read(already, body))
+        try:
+            yield reader
+        finally:
+            reader.cancel()
+            await asyncio.wait([reader])
+
+    async def put(
+        self, reader: asyncio.Task[None], part: PartFile, opening: Coroutine[Any, Any, None]
+    ) -> None:
+        """Put the body to the end of the partial file, when that is open.
 
         What has come is on disk also when the body breaks off; raises NotAVideo before a byte is written
         when it does not begin as a video, DownloadError when it is too short, DiskFull.
         """
-        self._begins_well = part.size > 0
+        over = False
         try:
-            async for piece in body.iter_any():
-                self._accept(piece, part.size)
-                if self._waiting_bytes >= PIECE_BYTES:
-                    await self._write(part)
-            self._check_beginning(at_end=True)
-        finally:
-            if self._begins_well and self._waiting:
+            await opening
+            while not over:
+                await self._news.wait()
+                self._news.clear()
+                over = reader.done()
                 await self._write(part)
+            await reader
+        finally:
+            await self._write(part)
         if self._total is not None and part.size != self._total:
             raise DownloadError(f"the clip came with {part.size} of {self._total} bytes")
 
-    def _accept(self, piece: bytes, on_disk: int) -> None:
+    async def _read(self, already: bytes, body: aiohttp.StreamReader) -> None:
+        try:
+            if already:
+                self._accept(already)
+            async for piece in body.iter_any():
+                self._accept(piece)
+                if self._waiting_bytes >= PIECE_BYTES:
+                    self._news.set()
+                while self._waiting_bytes >= _MOST_WAITING:
+                    self._room.clear()
+                    await self._room.wait()
+            self._check_beginning(at_end=True)
+        finally:
+            self._news.set()
+
+    def _accept(self, piece: bytes) -> None:
         self._progress(len(piece))
         self._pace.came(len(piece))
         self._waiting.append(piece)
         self._waiting_bytes += len(piece)
-        if on_disk + self._waiting_bytes > self._most:
-            self._waiting.clear()
+        self._size += len(piece)
+        if self._size > self._most:
+            self._may_write = False
             raise TooLarge(f"the clip is too large: more than {self._most} bytes")
         self._check_beginning(at_end=False)
 
     def _check_beginning(self, *, at_end: bool) -> None:
-        if not self._begins_well and (at_end or self._waiting_bytes >= mp4.HEAD_BYTES):
+        """Only the beginning of a clip can be waiting while nothing may be written."""
+        if not self._may_write and (at_end or self._waiting_bytes >= mp4.HEAD_BYTES):
             mp4.check_head(b"".join(self._waiting)[: mp4.HEAD_BYTES])
-            self._begins_well = True
+            self._may_write = True
 
     async def _write(self, part: PartFile) -> None:
+        if not self._may_write or not self._waiting or part.file is None:
+            return
         pieces, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        self._room.set()
+        writing = cast(AsyncFileIO, wrap(part.file)).writelines(pieces)
         with disk.disk_errors(part.path):
-            await cast(AsyncFileIO, wrap(part.file)).writelines(pieces)
+            await disk.to_its_end(writing)
 
 
 class _Pace:

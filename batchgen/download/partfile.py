@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import os
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -43,17 +42,22 @@ class HashingFile(io.FileIO):
         super().__init__(descriptor, "r+b")
         self.hash = hashlib.sha256()
         self.size = 0  # bytes written and hashed
-        self._busy = threading.Lock()  # a close waits for a write whose caller was cancelled
+        self._torn = False  # a write failed: what would come behind it has no place
 
     def writelines(self, pieces: Iterable[Any], /) -> None:
-        """Write the pieces in order, all of each."""
-        with self._busy:
-            rest = memoryview(b"".join(pieces))
+        """Write the pieces in order, all of each; after a failure nothing more is written."""
+        if self._torn:
+            return
+        rest = memoryview(b"".join(pieces))
+        try:
             while rest:
                 written = self.write(rest)
                 self.hash.update(rest[:written])
                 self.size += written
                 rest = rest[written:]
+        except OSError:
+            self._torn = True
+            raise
 
     def take_up(self, size: int) -> None:
         """Hash the first ``size`` bytes, which are there already, and go on behind them."""
@@ -70,11 +74,6 @@ class HashingFile(io.FileIO):
         os.fsync(self.fileno())
         video = mp4.probe(self, self.size)
         return Clip(bytes=self.size, sha256=self.hash.hexdigest(), video=video)
-
-    def close(self) -> None:
-        """Close the file when no write is under way."""
-        with self._busy:
-            super().close()
 
 
 class PartFile:
@@ -100,21 +99,24 @@ class PartFile:
             there = self.path.lstat()
         return None if there.st_nlink > 1 or not there.st_size else self._read_line(there.st_size)
 
-    def start(self, begun: Begun) -> HashingFile:
+    def start(self, begun: Begun) -> None:
         """Begin from nothing: whatever was there is removed, and ``begun`` is noted before the first byte."""
         self.discard()
         with disk.disk_errors(self.path):
             self._write_line(begun)
             self.file = HashingFile(disk.open_new(self.path))
-        return self.file
 
-    def resume(self, begun: Begun) -> HashingFile:
+    def resume(self, begun: Begun) -> None:
         """Go on behind the bytes that are there."""
         self.close()
         with disk.disk_errors(self.path):
-            self.file = HashingFile(disk.open_existing(self.path, os.O_RDWR))
-            self.file.take_up(begun.size)
-        return self.file
+            file = HashingFile(disk.open_existing(self.path, os.O_RDWR))
+            try:
+                file.take_up(begun.size)
+            except BaseException:
+                file.close()  # nobody may write where the reading stopped
+                raise
+        self.file = file
 
     @property
     def size(self) -> int:
