@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from types import TracebackType
@@ -26,7 +26,7 @@ from batchgen.proxies import proxy_for
 #: again later; enough for 100 answers a second that take a second each.
 _KEPT_CONNECTIONS = 100
 
-_JSON = {"Content-Type": "application/json"}
+_JSON: Mapping[str, str] = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ class Hailuo:
             url=URL(self._root + path, encoded=True).with_query(parameters),
             seconds=self._timeouts.get if call is Call.GET else self._timeouts.post,
             data=body,
-            headers={} if body is None else _JSON,
+            headers={**self._key.header(), **({} if body is None else _JSON)},
             proxy=self._proxy,
         )
         answer = await wire.exchange(self._sessions[call], ask)
@@ -138,12 +138,14 @@ class Hailuo:
         )
 
     def _session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
-        """A session that adds the key, keeps no cookies, and takes nothing else from its surroundings."""
+        """A session that keeps no cookies and takes nothing from its surroundings.
+
+        Its own headers go to a proxy as well, so the key is not among them.
+        """
         seconds = self._timeouts.connect
         return aiohttp.ClientSession(
             connector=connector,
             headers={
-                "Authorization": f"Bearer {self._key.text}",
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",
                 "User-Agent": self._user_agent,
@@ -164,3 +166,7 @@ class _Key:
 
     def __repr__(self) -> str:
         return "_Key(...)"
+
+    def header(self) -> dict[str, str]:
+        """What a request to the service carries."""
+        return {"Authorization": f"Bearer {self.text}"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -57,7 +58,7 @@ class Ask:
     url: URL
     seconds: float
     data: bytes | None = None
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(repr=False)
     proxy: str | None = field(default=None, repr=False)
 
 
