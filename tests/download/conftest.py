@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -12,7 +13,12 @@ from aiohttp import web
 from batchgen.download import HttpFetcher, video_session
 from download.host import Host
 
-MakeFetcher = Callable[..., HttpFetcher]
+
+def pytest_configure() -> None:
+    """Say that there is no event loop yet: looptime asks for one in every test, and would make one that nobody
+    closes.
+    """
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(autouse=True)
