@@ -161,6 +161,6 @@ class PartFile:
 def _begun(size: int, *, place: object, validator: object, total: object) -> Begun | None:
     if not isinstance(place, str) or not isinstance(validator, str | None):
         return None
-    if not isinstance(total, int | None) or (total is not None and total < size):
+    if not isinstance(total, int | None):
         return None
     return Begun(size=size, place=place, validator=validator, total=total)

@@ -132,6 +132,45 @@ async def test_a_range_that_does_not_fit_is_not_taken(
     assert sha256 in {digest(OTHER_CLIP), digest(OTHER_CLIP + b"\0\0\0\x08free")}
 
 
+async def short(request: web.Request) -> web.StreamResponse:
+    """A host that says in full which range it sends, and ends it early without a word."""
+    start = int(request.headers["Range"][6:-1])
+    told = {"ETag": '"v1"', "Content-Range": f"bytes {start}-{len(CLIP) - 1}/{len(CLIP)}"}
+    response = web.StreamResponse(status=206, headers=told)
+    await response.prepare(request)
+    await response.write(CLIP[start : start + 1000])
+    return response
+
+
+async def test_a_range_that_ends_early_is_no_end(fetcher: HttpFetcher, host: Host, part: Path) -> None:
+    """The size that was told counts, however well the body seemed to end; what came is kept."""
+    host.script = [serve(cut=CUT), short]
+    for says in ("cut", f"{CUT + 1000} of {len(CLIP)} bytes"):
+        with pytest.raises(DownloadError, match=says):
+            await fetcher.fetch(Links(url=host.url), part)
+    assert on_disk(part) == CLIP[: CUT + 1000]
+
+
+async def test_a_clip_is_on_disk_before_it_is_told(
+    fetcher: HttpFetcher, host: Host, part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The content is flushed to the disk itself when the clip is returned."""
+    synced: list[int] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    host.script = [serve()]
+    await fetcher.fetch(Links(url=host.url), part)
+    assert synced[-1] == inode(part)
+
+
+def inode(path: Path) -> int:
+    """Which file it is."""
+    return path.stat().st_ino
+
+
 @pytest.mark.parametrize("told", ["bytes */100", "", f"bytes */{len(CLIP)}"])
 async def test_an_unsatisfied_range_starts_over(
     fetcher: HttpFetcher, host: Host, part: Path, told: str

@@ -1,0 +1,90 @@
+"""Errors of the network are told in words that hold no link, and certificates are verified."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+from typing import cast
+
+import aiohttp
+import pytest
+from aiohttp.client_reqrep import ConnectionKey
+
+from batchgen.download import HttpFetcher
+from batchgen.download.trouble import network_errors
+from batchgen.errors import DownloadError
+from batchgen.model import Links
+from download.host import Host, reply
+
+SIGNED = "https://video.test/x?Signature=secret"
+KEY = cast(ConnectionKey, None)
+REQUEST = cast(aiohttp.RequestInfo, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (aiohttp.ConnectionTimeoutError(SIGNED), "no connection within 7 s"),
+        (aiohttp.SocketTimeoutError(SIGNED), "silent for 7 s"),
+        (TimeoutError(SIGNED), "silent for 7 s"),
+        (aiohttp.ClientConnectorCertificateError(KEY, ssl.CertificateError(SIGNED)), "certificate"),
+        (aiohttp.ClientHttpProxyError(REQUEST, (), status=407, message=SIGNED), "proxy answered HTTP 407"),
+        (aiohttp.ClientConnectorError(KEY, ConnectionRefusedError(111, "Refused")), "no connection: Refused"),
+        (aiohttp.ClientConnectorError(KEY, OSError(SIGNED)), "no connection: OSError"),
+        (aiohttp.ClientPayloadError(SIGNED), "cut"),
+        (aiohttp.ServerDisconnectedError(SIGNED), "cut"),
+        (aiohttp.ClientOSError(104, SIGNED), "exchange failed"),
+        (ConnectionResetError(104, SIGNED), "cut"),
+        (aiohttp.InvalidURL(SIGNED), "InvalidURL"),
+    ],
+)
+def test_errors_are_told_without_the_link(error: Exception, says: str) -> None:
+    """Whatever the library says, the message is ours and no traceback repeats the link."""
+    with pytest.raises(DownloadError, match=says) as caught, network_errors(7):
+        raise error
+    assert "secret" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+async def test_a_proxy_that_refuses(
+    fetcher: HttpFetcher, host: Host, part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the proxy does not let the connection through, the proxy is named as the one who refused."""
+    monkeypatch.setenv("https_proxy", f"http://me:secret@127.0.0.1:{host.port}")
+    host.script = [reply(407)]
+    with pytest.raises(DownloadError, match="the proxy answered HTTP 40") as caught:
+        await fetcher.fetch(Links(url=SIGNED), part)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+async def test_a_certificate_of_nobody_is_refused(fetcher: HttpFetcher, part: Path, tmp_path: Path) -> None:
+    """A host that cannot prove its name gets no request."""
+    asked: list[bytes] = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.read(100))
+        writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=own_certificate(tmp_path))
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        with pytest.raises(DownloadError, match="certificate"):
+            await fetcher.fetch(Links(url=f"https://127.0.0.1:{port}/x?Signature=secret"), part)
+    assert asked == []
+
+
+def own_certificate(folder: Path) -> ssl.SSLContext:
+    """What a host shows that has signed its own certificate."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(
+        [*command, *files, "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True
+    )
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    return context
