@@ -16,8 +16,10 @@ FIRST_PAUSE = 1.0  # seconds: the longest that the first backoff may be
 LIMIT_CEILING = 60.0  # seconds: the longest backoff when the service limits us
 REACH_CEILING = 30.0  # seconds: the longest backoff when the service can't be reached
 
-#: Submissions that must fit between two tries at one task more than the service last allowed.
+#: Submissions that must fit between two tries at one task more than the service last allowed, at the most.
 _RARELY = 24
+#: How much rarer tries become when one met the limit that is known: each try has halved the interval before.
+_RARER = 8
 
 
 def full_jitter(failures: int, *, first: float, ceiling: float, draw: float) -> float:
@@ -91,7 +93,7 @@ class Slots:
     def refused(self, at_service: int) -> None:
         """A submission was refused while ``at_service`` tasks were known to be there."""
         met_again = abs(at_service - self._refused_at) <= 1
-        self._interval = min(_RARELY, self._interval * 4) if met_again else 2
+        self._interval = min(_RARELY, self._interval * _RARER) if met_again else 2
         self._refused_at = at_service
         self.limit = max(1, min(self.limit, at_service))
         self._credit = 0
@@ -110,7 +112,11 @@ class Slots:
 
 
 class SubmissionPace:
-    """The ``Pace`` of a run: window, slots, and a pause after each refusal."""
+    """The ``Pace`` of a run: window, slots, and a pause after each refusal.
+
+    After the pause one submission leaves alone, and the others when it was taken: what has drained from the
+    service meanwhile would otherwise leave, and be refused, in one burst.
+    """
 
     def __init__(
         self,
@@ -128,6 +134,7 @@ class SubmissionPace:
         self._refusals = self._unreached = 0
         self._burst_ends = 0  # tickets up to this one left before we knew of the refusal
         self._last_ticket = 0
+        self._probe = 0  # the ticket that left alone and is not answered; 0: none
 
     @property
     def slots(self) -> int:
@@ -140,21 +147,27 @@ class SubmissionPace:
         return self._slots.ceiling
 
     def delay(self, now: float) -> float:
-        """Seconds until the next submission may leave, 0 when it may now."""
+        """Seconds until the next submission may leave, 0 when it may now, infinite until an answer comes."""
+        if self._probe:
+            return math.inf
         return max(0.0, self._pause_until - now, self._window.delay(now))
 
     def held_by(self, now: float) -> str:
         """What ``delay`` waits for, in a few words."""
-        return self._pause_why if self._pause_until > now else "pace"
+        return self._pause_why if self._probe or self._pause_until > now else "pace"
 
     def sent(self) -> int:
         """A submission leaves: its ticket."""
         self._last_ticket = self._window.sent()
+        if self._refusals or self._unreached:
+            self._probe = self._last_ticket
         return self._last_ticket
 
     def answered(self, ticket: int, now: float) -> None:
         """Its exchange is over."""
         self._window.answered(ticket, now)
+        if ticket == self._probe:
+            self._probe = 0
 
     def accepted(self, at_service: int) -> None:
         """The service took a submission."""
