@@ -130,7 +130,7 @@ def usable_id(value: object, scrub: Scrubber) -> str:
         return ""
     text = str(value).strip()
     sane = len(text) <= LONGEST_ID and text.isprintable() and not any(map(str.isspace, text))
-    return text if sane and scrub.hide(text) == text else ""
+    return text if sane and not scrub.finds_key_in(text) else ""
 
 
 def _task_state(reply: Reply) -> TaskState:
@@ -230,7 +230,7 @@ def _link(value: object, scrub: Scrubber) -> str | None:
         fits = len(value.encode()) <= LONGEST_LINK
     except UnicodeEncodeError:  # half a surrogate pair
         return None
-    return value if fits and scrub.hide(value) == value else None
+    return value if fits and not scrub.finds_key_in(value) else None
 
 
 def _same_file(named: object, asked: str) -> bool:

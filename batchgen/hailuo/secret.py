@@ -14,6 +14,9 @@ LONGEST_CODE = 64  # characters
 #: Below this a key is a word of a test, and replacing it would only garble what the service says.
 _SHORTEST_SECRET = 4
 
+#: A shorter key may stand in an id or a link by chance, and what is paid for must not be refused for that.
+_SURELY_NOT_CHANCE = 16
+
 #: A link's query holds its signature.
 _QUERY = re.compile(r"(\b[a-z][a-z0-9+.-]{0,15}://[^\s?#\"'<>]+)[?#][^\s\"'<>]*", re.IGNORECASE)
 
@@ -38,10 +41,11 @@ def check_key(text: str) -> str:
 class Scrubber:
     """Makes a foreign text fit to be shown: one line, bounded, without the key or a link's signature."""
 
-    __slots__ = ("_secrets",)
+    __slots__ = ("_long", "_secrets")
 
     def __init__(self, key: str) -> None:
         self._secrets = _pattern(key)
+        self._long = len(key) >= _SURELY_NOT_CHANCE
 
     def __repr__(self) -> str:
         return "Scrubber(...)"
@@ -51,6 +55,10 @@ class Scrubber:
         plain = "".join(char if char.isprintable() else " " for char in text[: 16 * limit])
         line = self.hide(_QUERY.sub(r"\1?...", " ".join(plain.split())))
         return line if len(line) <= limit else line[: limit - 3] + "..."
+
+    def finds_key_in(self, text: str) -> bool:
+        """Whether ``text`` holds the key, and not by chance."""
+        return self._long and self.hide(text) != text
 
     def hide(self, text: str) -> str:
         """``text`` with the key, also in base64, replaced."""

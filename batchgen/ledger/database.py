@@ -69,13 +69,13 @@ class Ledger:
 
     @classmethod
     @contextmanager
-    def scratch(cls, path: Path, *, origin: str, now: datetime) -> Iterator[Ledger]:
+    def scratch(cls, path: Path, *, origin: str, now: datetime, switch: bool = False) -> Iterator[Ledger]:
         """A temporary copy of the ledger (an empty one when there is none): nothing done to it stays."""
         with tempfile.TemporaryDirectory(prefix="batchgen-", ignore_cleanup_errors=True) as folder:
             copy = Path(folder) / "ledger.sqlite3"
             if path.exists():
                 _copy(path, copy)
-            ledger = cls.open(copy, origin=origin, now=now, switch=True)
+            ledger = cls.open(copy, origin=origin, now=now, switch=switch)
             try:
                 yield ledger
             finally:

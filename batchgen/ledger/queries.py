@@ -78,6 +78,16 @@ def orders(db: sqlite3.Connection, job_file: str, after: int, limit: int) -> lis
     return [(row["position"], to_order(row)) for row in rows]
 
 
+def to_submit_by_kind(db: sqlite3.Connection, job_file: str) -> list[tuple[str, int, int]]:
+    """What the next run would submit: resolution, length in seconds, number of clips."""
+    rows = db.execute(
+        f"SELECT resolution, duration, count(*) FROM standing WHERE job_file = ? AND {SUBMITTABLE} "
+        "GROUP BY resolution, duration ORDER BY resolution, duration",
+        (job_file,),
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
 def under_way(db: sqlite3.Connection, job_file: str, origin: str) -> list[Submission]:
     """Every submission at this service that has a task id and is not on disk, whatever became of its job."""
     rows = db.execute(

@@ -6,6 +6,7 @@ that is wrong never reaches the ledger.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from batchgen.ledger.rows import folded, to_json
+from batchgen.ledger.rows import folded, from_request, to_json
 from batchgen.model import Job, Problem, Source
 
 _SCHEMA = """
@@ -73,13 +74,19 @@ class Staging:
         (count,) = self._connection.execute("SELECT count(*) FROM jobs").fetchone()
         return int(count)
 
-    def job_line(self, id_: str) -> int | None:
-        """The line of the job with this id, ``None`` when there is none."""
+    def __iter__(self) -> Iterator[Job]:
+        """The jobs in the file's order, after ``settle``."""
         self._flush()
-        row = self._connection.execute(
-            "SELECT source_line FROM jobs WHERE id_folded = ?", (folded(id_),)
-        ).fetchone()
-        return None if row is None else int(row[0])
+        for row in self._connection.execute("SELECT * FROM jobs ORDER BY position"):
+            yield Job(
+                id=row["id"],
+                explicit_id=bool(row["explicit_id"]),
+                request=from_request(row["request"]),
+                digest=row["digest"],
+                source=_source(row),
+                metadata=json.loads(row["metadata"]),
+                warnings=tuple(json.loads(row["warnings"])),
+            )
 
     def _flush(self) -> None:
         if self._waiting:

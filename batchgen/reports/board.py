@@ -71,6 +71,8 @@ class Board:
                 assert_never(event)
 
     def _changed(self, event: JobChanged) -> None:
+        if not event.current:  # an earlier submission ended; the job stands where its newest one does
+            return
         self.counts[event.previous] = max(0, self.counts[event.previous] - 1)
         self.counts[event.status] += 1
         now = self.clock()

@@ -1,0 +1,140 @@
+"""``check`` and ``status``: what is, and what a run would do, without sending or writing anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from batchgen.app import folder, lock
+from batchgen.app.loading import load
+from batchgen.app.options import Options
+from batchgen.app.place import Place, resolve
+from batchgen.app.reporting import Findings, survey_only
+from batchgen.budget import LIST_CURRENCY, about
+from batchgen.errors import Braked, ConfigError
+from batchgen.ledger import Ledger, Staging, orders, queries
+from batchgen.model import Problem
+from batchgen.reports.commands import Commands
+from batchgen.reports.plan import plan_table
+from batchgen.reports.summary import status_table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """The ledger as it would be after reading the job file, in a scratch copy."""
+
+    place: Place
+    ledger: Ledger
+    warnings: tuple[Problem, ...]
+    brake: Braked | None
+
+
+@contextmanager
+def view(path: Path, options: Options, now: datetime) -> Iterator[View]:
+    """Open a view of a job file.  Blocks.  Raises what a run would raise, the brake excepted."""
+    place = resolve(path, options)
+    with Staging() as staging:
+        loaded = load(place.job_file, staging)
+        folder.refuse_without_ledger(place.output, place.ledger)
+        with Ledger.scratch(
+            place.ledger, origin=place.origin, now=now, switch=options.switch_service
+        ) as ledger:
+            brake = _reconcile(ledger, staging, place, options)
+            if lock.holder(place.output, now) is None:
+                ledger.change(orders.interrupted)
+            folder.scan_clips(ledger, place.output)
+            yield View(place=place, ledger=ledger, warnings=loaded.warnings, brake=brake)
+
+
+def _reconcile(ledger: Ledger, staging: Staging, place: Place, options: Options) -> Braked | None:
+    def bring_in(*, accept_new: bool) -> None:
+        ledger.reconcile(
+            staging,
+            place.name,
+            exists=place.job_file_exists,
+            accept_new=accept_new,
+            regenerate_changed=options.regenerate_changed,
+        )
+
+    try:
+        bring_in(accept_new=options.accept_new)
+    except Braked as brake:
+        bring_in(accept_new=True)
+        return brake
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run would do."""
+
+    text: str
+    warnings: tuple[Problem, ...]
+    brake: Braked | None
+
+
+def check(path: Path, options: Options, now: datetime) -> Plan:
+    """The plan of a run.  Blocks.  Raises as a run does before it sends anything."""
+    with view(path, options, now) as seen:
+        place, ledger = seen.place, seen.ledger
+        standing = ledger.ask(lambda db: queries.standing(db, place.name))
+        clips = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name))
+        table = plan_table(ledger.ask(lambda db: queries.records(db, place.name)))
+        service = "the simulated service" if place.simulated else place.origin
+        lines = [
+            f"{path}: {_jobs(standing.jobs)}, for {service}, to {place.output}",
+            "",
+            table,
+            "",
+            f"A run would submit {_jobs(standing.to_submit, 'clip')}{_cost(clips, place)}.",
+        ]
+        return Plan(text="\n".join(lines), warnings=seen.warnings, brake=seen.brake)
+
+
+def _jobs(number: int, word: str = "job") -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _cost(clips: list[tuple[str, int, int]], place: Place) -> str:
+    if place.simulated:
+        return ", which cost nothing"
+    if not clips:
+        return ""
+    return f": about {about(clips)} {LIST_CURRENCY} at the vendor's list prices"
+
+
+def body_of(path: Path, options: Options, now: datetime, id_: str) -> str:
+    """The exact body that would be sent for a job, as indented JSON.  Raises ConfigError for an unknown id."""
+    with view(path, options, now) as seen:
+        record = seen.ledger.ask(lambda db: queries.find(db, id_))
+        if record is None or not record.in_job_file:
+            raise ConfigError(f"{path}: there is no job {id_}")
+        return json.dumps(record.request, ensure_ascii=False, indent=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Where every job stands."""
+
+    findings: Findings
+    table: str
+    running: str | None  # who holds the folder at this moment
+    warnings: tuple[Problem, ...]
+
+
+def status(path: Path, options: Options, now: Callable[[], datetime], commands: Commands) -> Status:
+    """Where every job stands.  Blocks."""
+    with view(path, options, now()) as seen:
+        place = seen.place
+        findings = survey_only(seen.ledger, place.output, place.name, commands)
+        holder = lock.holder(place.output, now())
+        return Status(
+            findings=findings,
+            table=status_table(findings.tally),
+            running=None if holder is None else str(holder),
+            warnings=seen.warnings,
+        )

@@ -1,0 +1,77 @@
+"""From the job file to staged jobs: everything is checked before anything else happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchgen.errors import JobFileError
+from batchgen.jobfile import JobFile, open_job_file
+from batchgen.ledger import Staging
+from batchgen.model import Job, Problem, Source
+
+#: Problems and warnings that are listed at the most; a file with more has one cause, most likely.
+MOST_PROBLEMS = 100
+
+
+class Interrupted(Exception):
+    """The user stopped the command while it was starting; nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What reading found odd but not wrong."""
+
+    jobs: int
+    warnings: tuple[Problem, ...]
+
+
+def load(job_file: JobFile, staging: Staging, stopped: Callable[[], bool] = lambda: False) -> Loaded:
+    """Stage every job.  Blocks.  Raises JobFileError with all that is wrong, or Interrupted."""
+    problems, warnings = _Bounded(), _Bounded()
+    for problem in job_file.problems:
+        (warnings if problem.warning else problems).add(problem)
+    for entry in job_file.entries():
+        if stopped():
+            raise Interrupted
+        if isinstance(entry, Problem):
+            (warnings if entry.warning else problems).add(entry)
+        else:
+            staging.add(entry)
+    for problem in staging.settle(MOST_PROBLEMS + 1):
+        (warnings if problem.warning else problems).add(problem)
+    if problems.number:
+        raise JobFileError(problems.sorted(job_file))
+    return Loaded(jobs=len(staging), warnings=warnings.sorted(job_file))
+
+
+def read_jobs(path: str | Path) -> Iterator[Job]:
+    """Every job of a job file, in its order, one at a time; entries that ask for the same are one job.
+
+    Raises JobFileError with all that is wrong, before the first job.
+    """
+    with Staging() as staging:
+        load(open_job_file(Path(path)), staging)
+        yield from staging
+
+
+class _Bounded:
+    """The first problems, and how many there were."""
+
+    def __init__(self) -> None:
+        self._kept: list[Problem] = []
+        self.number = 0
+
+    def add(self, problem: Problem) -> None:
+        self.number += 1
+        if len(self._kept) < MOST_PROBLEMS:
+            self._kept.append(problem)
+
+    def sorted(self, job_file: JobFile) -> tuple[Problem, ...]:
+        kept = sorted(self._kept, key=lambda problem: (problem.source.line, problem.source.column))
+        if self.number > len(kept):
+            more = f"and {self.number - len(kept)} more"
+            last = Source(file=str(job_file.path), line=kept[-1].source.line)
+            kept.append(Problem(source=last, message=more, warning=kept[-1].warning))
+        return tuple(kept)

@@ -1,0 +1,48 @@
+"""What a command line or a script may set beside the job file.  Durations are seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from batchgen.settings import Limits, OnUnknown, Settings
+
+DEFAULT_DRAIN = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Options of a run, of ``collect``, and (the first four) of every command that takes a job file."""
+
+    output: Path | None = None
+    base_url: str | None = None
+    simulate: bool = False
+    switch_service: bool = False
+    api_key_file: Path | None = None
+    in_flight: int | None = None
+    submits_per_minute: int | None = None
+    max_clips: int | None = None
+    drain: float = DEFAULT_DRAIN
+    on_unknown: OnUnknown | None = None
+    regenerate_changed: bool = False
+    accept_new: bool = False
+    restore_missing: bool = False
+    rebuild_ledger: bool = False
+    wait_lock: float = 0.0
+
+    def applied_to(self, settings: Settings) -> Settings:
+        """The settings with what these options overrule."""
+        return replace(
+            settings,
+            limits=self._limits(settings.limits),
+            on_unknown=self.on_unknown or settings.on_unknown,
+        )
+
+    def _limits(self, limits: Limits) -> Limits:
+        """A simulated service has no account whose pace would have to be kept."""
+        pace = None if self.simulate else limits.submits_per_minute
+        return replace(
+            limits,
+            in_flight=self.in_flight or limits.in_flight,
+            submits_per_minute=self.submits_per_minute or pace,
+        )

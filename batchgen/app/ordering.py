@@ -1,0 +1,114 @@
+"""``retry``, ``adopt`` and ``dismiss``: what a person tells the ledger between runs."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+from batchgen.app import lock
+from batchgen.app.loading import load
+from batchgen.app.options import Options
+from batchgen.app.place import Place, resolve
+from batchgen.app.reporting import write_reports
+from batchgen.app.running import open_ledger
+from batchgen.errors import Braked, ConfigError
+from batchgen.ledger import Ledger, Staging, orders
+from batchgen.reports.commands import Commands
+
+Warn = Callable[[str], None]
+
+
+async def retry(
+    path: Path,
+    options: Options,
+    ids: Sequence[str],
+    *,
+    failed: bool,
+    unknown: bool,
+    now: Callable[[], datetime],
+    warn: Warn,
+) -> tuple[str, ...]:
+    """Order jobs again; the next run submits them.  Returns their ids.
+
+    Raises ConfigError when one of those named can't be ordered again, and then has changed nothing.
+    """
+    if not (ids or failed or unknown):
+        raise ConfigError("which jobs? Name their ids, or give --failed or --unknown")
+
+    def change(db: sqlite3.Connection, place: Place) -> tuple[str, ...]:
+        ordered = orders.order_again(db, ids, failed=failed, unknown=unknown, job_file=place.name)
+        if ordered.refusals:
+            raise ConfigError("nothing was changed:\n" + "\n".join(ordered.refusals))
+        return ordered.ids
+
+    async with _opened(path, options, now, warn) as (place, ledger):
+        return await asyncio.to_thread(ledger.change, lambda db: change(db, place))
+
+
+async def adopt(
+    path: Path,
+    options: Options,
+    id_: str,
+    task_id: str,
+    *,
+    now: Callable[[], datetime],
+    warn: Warn,
+) -> None:
+    """Bind a task found in the provider's console to a job of unknown outcome.  Raises ConfigError."""
+    if not task_id.isascii() or not task_id.isprintable() or " " in task_id or len(task_id) > 128:
+        raise ConfigError("a task id is up to 128 letters and digits, as the provider's console shows it")
+    async with _opened(path, options, now, warn) as (_, ledger):
+        await asyncio.to_thread(ledger.change, lambda db: orders.adopt(db, id_, task_id, now()))
+
+
+async def dismiss(
+    path: Path,
+    options: Options,
+    ids: Sequence[str],
+    reason: str,
+    *,
+    now: Callable[[], datetime],
+    warn: Warn,
+) -> None:
+    """Settle failed, unknown or held jobs for good.  Raises ConfigError, and then has changed nothing."""
+    if not reason.strip():
+        raise ConfigError("give a reason: it stands in the manifest")
+    async with _opened(path, options, now, warn) as (_, ledger):
+        await asyncio.to_thread(ledger.change, lambda db: orders.dismiss(db, ids, reason.strip()))
+
+
+@asynccontextmanager
+async def _opened(
+    path: Path, options: Options, now: Callable[[], datetime], warn: Warn
+) -> AsyncIterator[tuple[Place, Ledger]]:
+    """The folder's ledger, locked, with the job file's jobs in it; the reports are rewritten after."""
+    place = await asyncio.to_thread(resolve, path, options)
+    with Staging() as staging:
+        await asyncio.to_thread(load, place.job_file, staging)
+        async with lock.hold(place.output, wait=options.wait_lock, now=now):
+            ledger = await asyncio.to_thread(_open, place, options, staging, now(), warn)
+            try:
+                yield place, ledger
+                commands = Commands(job_file=str(path))
+                await asyncio.to_thread(
+                    write_reports, ledger, place.output, place.name, commands, simulated=place.simulated
+                )
+            finally:
+                await asyncio.to_thread(ledger.close)
+
+
+def _open(place: Place, options: Options, staging: Staging, now: datetime, warn: Warn) -> Ledger:
+    ledger = open_ledger(place, options, now, warn)
+    try:
+        ledger.reconcile(staging, place.name, exists=place.job_file_exists)
+    except Braked as brake:
+        warn(f"{brake}; until a run has accepted them with --accept-new the old jobs count")
+    except BaseException:
+        ledger.close()
+        raise
+    ledger.change(orders.interrupted)
+    return ledger

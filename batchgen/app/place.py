@@ -1,0 +1,68 @@
+"""Where a job file's output goes, and to which service its jobs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchgen.app.options import Options
+from batchgen.errors import ConfigError
+from batchgen.hailuo import normal_origin
+from batchgen.jobfile import JobFile, is_loopback, open_job_file
+from batchgen.settings import Settings
+
+SIMULATED = "simulated"
+LEDGER = "ledger.sqlite3"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A job file with everything that it and the options name, resolved."""
+
+    job_file: JobFile
+    name: str  # of the job file, relative to the output folder: by it the ledger knows whose a job is
+    settings: Settings
+    output: Path
+    ledger: Path
+    base_url: str
+    origin: str  # as the ledger keeps it
+    simulated: bool
+
+    def job_file_exists(self, name: str) -> bool:
+        """Whether another job file, named relative to the output folder, is still there."""
+        return (self.output / name).exists()
+
+
+def resolve(path: Path, options: Options) -> Place:
+    """Read the head of a job file and settle where everything is.  Raises JobFileError or ConfigError."""
+    job_file = open_job_file(path)
+    settings = options.applied_to(job_file.settings)
+    home = path.absolute().parent
+    output = Path(os.path.abspath(options.output or home / settings.output))  # noqa: PTH100  no links followed
+    if output.exists() and not output.is_dir():
+        raise ConfigError(f"{output}: the output folder is not a folder")
+    ledger = home / settings.ledger if settings.ledger else output / LEDGER
+    if options.simulate:
+        output /= SIMULATED
+        ledger = output / LEDGER
+    base_url = options.base_url or settings.service.base_url
+    return Place(
+        job_file=job_file,
+        name=os.path.relpath(path.absolute(), output),
+        settings=settings,
+        output=output,
+        ledger=ledger,
+        base_url=base_url,
+        origin=SIMULATED if options.simulate else _origin(base_url),
+        simulated=options.simulate,
+    )
+
+
+def _origin(base_url: str) -> str:
+    origin = normal_origin(base_url)
+    if origin.startswith("http://") and not is_loopback(origin.removeprefix("http://").rsplit(":", 1)[0]):
+        raise ConfigError(
+            f"{origin}: the key must not travel in clear text; use https (http is for loopback only)"
+        )
+    return origin

@@ -1,0 +1,102 @@
+"""What a run leaves behind for people: the manifest, the data set card, the sentence, the attention list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchgen.ledger import Ledger, queries
+from batchgen.model import Record, Status
+from batchgen.ports import Event, JobChanged, JobRested
+from batchgen.reports.attention import Attention
+from batchgen.reports.card import write_card
+from batchgen.reports.commands import Commands
+from batchgen.reports.manifest import MANIFEST, ManifestWriter
+from batchgen.reports.standing import Tally
+from batchgen.reports.summary import sentence
+
+_ENDS = frozenset({Status.SUCCEEDED, Status.FAILED, Status.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What one pass over all records says."""
+
+    tally: Tally
+    attention: str
+
+    @property
+    def sentence(self) -> str:
+        """The sentence that people want in the morning."""
+        return sentence(self.tally)
+
+
+class Survey:
+    """Looks at records as they pass by, whoever else reads them."""
+
+    def __init__(self, commands: Commands, output: Path) -> None:
+        self._tally = Tally()
+        self._attention = Attention(commands, manifest=str(output / MANIFEST))
+
+    def watch(self, records: Iterable[Record]) -> Iterator[Record]:
+        """The same records, looked at."""
+        for record in records:
+            self._tally.add(record)
+            self._attention.add(record)
+            yield record
+
+    def findings(self) -> Findings:
+        """What was seen."""
+        return Findings(tally=self._tally, attention=self._attention.render())
+
+
+def write_reports(
+    ledger: Ledger, output: Path, job_file: str, commands: Commands, *, simulated: bool
+) -> Findings:
+    """Rewrite manifest, metadata and card from the ledger in one pass.  Blocks.  Raises OSError."""
+    survey = Survey(commands, output)
+    (output / "videos").mkdir(exist_ok=True)
+    records = ledger.ask(lambda db: queries.records(db, job_file))
+    contents = ManifestWriter(output).rewrite(survey.watch(records))
+    write_card(output, contents, simulated=simulated)
+    return survey.findings()
+
+
+def survey_only(ledger: Ledger, output: Path, job_file: str, commands: Commands) -> Findings:
+    """The same findings without writing anything.  Blocks."""
+    survey = Survey(commands, output)
+    for _ in survey.watch(ledger.ask(lambda db: queries.records(db, job_file))):
+        pass
+    return survey.findings()
+
+
+class Appender:
+    """An observer that appends a manifest row as each job ends, behind the run's back.
+
+    The rows are rewritten at the end of the run; these are for those who read along, and for a crash.
+    """
+
+    def __init__(self, ledger: Ledger, output: Path, warn: Callable[[str], None]) -> None:
+        self._ledger, self._warn = ledger, warn
+        self._writer = ManifestWriter(output)
+        self._ended: asyncio.Queue[int] = asyncio.Queue()  # bounded by what is in flight
+        self._told = False
+
+    def observe(self, event: Event) -> None:
+        """Take down the job of an event that ends it for this run."""
+        if isinstance(event, JobRested) or (isinstance(event, JobChanged) and event.status in _ENDS):
+            self._ended.put_nowait(event.job_key)
+
+    async def work(self) -> None:
+        """Append row after row until cancelled; a disk that does not take them is told once."""
+        while True:
+            key = await self._ended.get()
+            record = await self._ledger.read(lambda db, key=key: queries.record(db, key))  # type: ignore[misc]
+            try:
+                await asyncio.to_thread(self._writer.append, record)
+            except OSError as error:
+                if not self._told:
+                    self._warn(f"{self._writer.path}: can't be written: {error.strerror}")
+                    self._told = True

@@ -1,0 +1,170 @@
+"""The options that commands share, and the types of their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypedDict, TypeVar
+
+import click
+
+from batchgen.jobfile import parse_base_url, parse_duration
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Given(TypedDict, total=False):
+    """What the options of a command were given as; each command has some of them."""
+
+    output: Path | None
+    base_url: str | None
+    simulate: bool
+    verbose: bool
+    quiet: bool
+    no_color: bool
+    wait_lock: float
+    switch_service: bool
+    rebuild_ledger: bool
+    api_key_file: Path | None
+    drain: float
+    restore_missing: bool
+    progress: str
+    log_file: Path | None
+    in_flight: int | None
+    submits_per_minute: int | None
+    max_clips: int | None
+    on_unknown: str | None
+    regenerate_changed: bool
+    accept_new: bool
+    dry_run: bool
+
+
+class Duration(click.ParamType[float]):
+    """A length of time such as ``90s``, ``15m`` or ``2h``, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds, or click's error."""
+        if isinstance(value, int | float):
+            return float(value)
+        try:
+            return parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class BaseUrl(click.ParamType[str]):
+    """The address of a service."""
+
+    name = "url"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The address as the job file would have it, or click's error."""
+        try:
+            return parse_base_url(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+_PATH = click.Path(path_type=Path)
+COUNT = click.IntRange(min=1)
+
+JOB_FILE = click.argument("job_file", metavar="JOBS.YAML", type=_PATH)
+
+_EVERYWHERE = (
+    click.option(
+        "-o", "--output", metavar="DIR", type=_PATH, help="The output folder, instead of the job file's."
+    ),
+    click.option("--base-url", metavar="URL", type=BaseUrl(), help="The service, instead of the job file's."),
+    click.option("--simulate", is_flag=True, help="Use the built-in simulated service; costs nothing."),
+    click.option("-v", "--verbose", is_flag=True, help="Tell every change of status."),
+    click.option("-q", "--quiet", is_flag=True, help="Tell only warnings and problems."),
+    click.option("--no-color", is_flag=True, help="Use no colors."),
+)
+
+_LOCKING = (
+    click.option(
+        "--wait-lock",
+        metavar="DURATION",
+        type=Duration(),
+        default=0.0,
+        help="Wait so long for another run to leave the output folder.",
+    ),
+    click.option(
+        "--switch-service",
+        is_flag=True,
+        help="Send new jobs to this service although the ledger belongs to another.",
+    ),
+    click.option(
+        "--rebuild-ledger", is_flag=True, help="Restore a lost ledger from the manifest before anything else."
+    ),
+)
+
+_RUNNING = (
+    click.option("--api-key-file", metavar="FILE", type=_PATH, help="Read the API key from this file."),
+    click.option(
+        "--drain",
+        metavar="DURATION",
+        type=Duration(),
+        default="15m",
+        show_default=True,
+        help="After a halt, wait so long for what is under way.",
+    ),
+    click.option("--restore-missing", is_flag=True, help="Fetch clips again that are gone from the folder."),
+    click.option(
+        "--progress",
+        type=click.Choice(["auto", "bar", "plain", "json", "none"]),
+        default="auto",
+        show_default=True,
+        help="How to show what happens.",
+    ),
+    click.option("--log-file", metavar="FILE", type=_PATH, help="Append every event to this file as well."),
+)
+
+_SUBMITTING = (
+    click.option(
+        "--in-flight", metavar="N", type=COUNT, help="At most so many tasks at the service at once."
+    ),
+    click.option(
+        "--submits-per-minute", metavar="N", type=COUNT, help="At most so many submissions in any 60 s."
+    ),
+    click.option("--max-clips", metavar="N", type=COUNT, help="At most so many new submissions in this run."),
+    click.option(
+        "--on-unknown",
+        type=click.Choice(["hold", "resubmit"]),
+        help="Hold submissions of unknown outcome, or order them again (once per job, ever).",
+    ),
+    click.option(
+        "--regenerate-changed", is_flag=True, help="Order new clips for jobs edited after they were paid for."
+    ),
+    click.option(
+        "--accept-new", is_flag=True, help="Go on although many paid jobs were replaced by new ones."
+    ),
+)
+
+
+def everywhere(function: F) -> F:
+    """Options of all commands that take a job file."""
+    return _with(_EVERYWHERE, function)
+
+
+def locking(function: F) -> F:
+    """Options of the commands that lock the folder."""
+    return _with(_LOCKING, function)
+
+
+def running(function: F) -> F:
+    """Options of a run and of ``collect``."""
+    return _with((*_RUNNING, *_LOCKING), function)
+
+
+def submitting(function: F) -> F:
+    """Options of a run alone."""
+    return _with(_SUBMITTING, function)
+
+
+def _with(options: tuple[Callable[[F], F], ...], function: F) -> F:
+    for option in reversed(options):
+        function = option(function)
+    return function

@@ -1,0 +1,101 @@
+"""Where everything is printed: displays, errors, reports."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from batchgen.errors import ConfigError
+from batchgen.model import Problem
+from batchgen.ports import Observer
+from batchgen.reports.display import LiveDisplay, can_be_live
+from batchgen.reports.jsonl import JsonLines
+from batchgen.reports.outlet import Forgiving
+from batchgen.reports.plain import PlainLines, Verbosity
+from batchgen.reports.terminal import clean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How a command shows what happens."""
+
+    progress: str = "auto"
+    verbosity: Verbosity = Verbosity.NORMAL
+    color: bool = True
+    log_file: Path | None = None
+
+
+def verbosity(*, verbose: bool, quiet: bool) -> Verbosity:
+    """What ``-v`` and ``-q`` ask for.  Raises click's usage error for both."""
+    if verbose and quiet:
+        raise click.UsageError("-v and -q contradict each other")
+    return Verbosity.VERBOSE if verbose else Verbosity.QUIET if quiet else Verbosity.NORMAL
+
+
+def say(text: str, *, error: bool = False) -> None:
+    """Print a text for people; what the terminal must not see was cleaned by those who made it."""
+    stream = Forgiving(sys.stderr if error else sys.stdout)
+    stream.write(text + "\n")
+    stream.flush()
+
+
+def warn(message: str) -> None:
+    """Print a warning."""
+    say(f"batchgen: warning: {clean(message)}", error=True)
+
+
+def problems(found: Iterable[Problem]) -> None:
+    """Print problems or warnings of a job file, one a line, in the form that editors can jump to."""
+    for problem in found:
+        kind = "warning: " if problem.warning else ""
+        say(f"{kind}{clean(str(problem))}", error=True)
+
+
+def progress_kind(look: Look) -> str:
+    """What ``auto`` means here: a live display only for a person at a terminal who wants it."""
+    if look.progress != "auto":
+        return look.progress
+    if look.verbosity is Verbosity.NORMAL and sys.stdout.isatty() and can_be_live(_console(look)):
+        return "bar"
+    return "plain"
+
+
+def _console(look: Look) -> Console:
+    return Console(stderr=True, no_color=not look.color, force_terminal=None)
+
+
+@contextmanager
+def observers(look: Look) -> Iterator[list[Observer]]:
+    """The observers that a command asks for, closed at the end.  Raises ConfigError."""
+    with ExitStack() as stack:
+        found: list[Observer] = []
+        match progress_kind(look):
+            case "bar":
+                found.append(stack.enter_context(LiveDisplay(_console(look))))
+            case "plain":
+                plain = PlainLines(sys.stdout, problems=sys.stderr, verbosity=look.verbosity)
+                stack.callback(plain.close)
+                found.append(plain)
+            case "json":
+                lines = JsonLines(sys.stdout)
+                stack.callback(lines.close)
+                found.append(lines)
+        if look.log_file is not None:
+            found.append(_log(look.log_file, stack))
+        yield found
+
+
+def _log(path: Path, stack: ExitStack) -> Observer:
+    try:
+        file = stack.enter_context(path.open("a", encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: the log file can't be written: {error.strerror}") from error
+    log = PlainLines(file, verbosity=Verbosity.VERBOSE)
+    stack.callback(log.close)
+    return log

@@ -1,0 +1,48 @@
+"""SIGINT, SIGTERM and SIGHUP: the first asks the run to stop, a second SIGINT ends the process at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from batchgen.app import ExitCode, Stopper
+
+_ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SHOW_CURSOR = b"\x1b[?25h"
+
+
+@contextmanager
+def heeded(stopper: Stopper) -> Iterator[None]:
+    """While this lasts signals ask the stopper.  A SIGHUP that was ignored by our parent stays ignored."""
+    loop = asyncio.get_running_loop()
+    interrupts = 0
+
+    def ask(number: signal.Signals) -> None:
+        nonlocal interrupts
+        interrupts += number is signal.SIGINT
+        if interrupts > 1:
+            _end_at_once()
+        stopper.ask(
+            f"{number.name} received; again to stop at once" if interrupts else f"{number.name} received"
+        )
+
+    heard = [number for number in _ASKING if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in heard:
+        loop.add_signal_handler(number, ask, number)
+    try:
+        yield
+    finally:
+        for number in heard:
+            loop.remove_signal_handler(number)
+
+
+def _end_at_once() -> None:
+    """What is durable is in the ledger; a POST in the air is found there as ``submitting``."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream.isatty():
+            os.write(stream.fileno(), _SHOW_CURSOR + b"\n")
+    os._exit(ExitCode.INTERRUPTED)
