@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,21 +11,6 @@ from aiohttp import web
 
 from batchgen.download import HttpFetcher, video_session
 from download.host import Host
-
-
-def pytest_configure() -> None:
-    """Say that there is no event loop yet: looptime asks for one in every test, and would make one that nobody
-    closes.
-    """
-    asyncio.set_event_loop(None)
-
-
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine's own proxies are no part of a test."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 async def serving() -> AsyncIterator[Host]:

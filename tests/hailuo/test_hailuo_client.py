@@ -21,18 +21,6 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scripted_service import (
-    Act,
-    Asked,
-    Peer,
-    ScriptedService,
-    hangs,
-    repeats,
-    response,
-    says,
-    scripted,
-    sends,
-)
 
 from batchgen.errors import (
     ConfigError,
@@ -53,6 +41,18 @@ from batchgen.hailuo.wire import plain
 from batchgen.model import Failed, Generated, Links, Request, Running
 from batchgen.ports import Service
 from batchgen.simulator import Behaviour, Simulator, Times
+from hailuo.scripted_service import (
+    Act,
+    Asked,
+    Peer,
+    ScriptedService,
+    hangs,
+    repeats,
+    response,
+    says,
+    scripted,
+    sends,
+)
 
 KEY = "sk-Zq0123456789abcdefXY"
 QUICK = Timeouts(connect=0.2, get=0.3, post=0.4)

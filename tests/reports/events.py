@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from records import CLIP, NOON
-
 from batchgen.model import Clip, Fault, Status
 from batchgen.ports import JobChanged, JobRested, RunEnded, RunStarted, Stopping, Vitals, Warned
+from reports.records import CLIP, NOON
 
 
 def started(*, simulated: bool = False, to_submit: int = 3, **counts: int) -> RunStarted:

@@ -6,12 +6,12 @@ import shlex
 from dataclasses import replace
 
 import pytest
-from records import BROKE, SENSITIVE, STALLED, attempt, delivered, record
 from rich.cells import cell_len
 
 from batchgen.model import Fault, Record, State
 from batchgen.reports.attention import Attention
 from batchgen.reports.commands import Commands
+from reports.records import BROKE, SENSITIVE, STALLED, attempt, delivered, record
 
 
 def report(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from events import changed, ended, rested, started, stopping, vitals, warned
-from records import STALLED
 
 from batchgen.model import Status
 from batchgen.reports.board import Board
 from batchgen.reports.estimate import remaining
+from reports.events import changed, ended, rested, started, stopping, vitals, warned
+from reports.records import STALLED
 
 S = Status
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
-from records import delivered, record
 
 from batchgen.reports.card import MARKER, card_text, write_card
 from batchgen.reports.dataset import Contents
 from batchgen.reports.rows import manifest_row
+from reports.records import delivered, record
 
 
 def contents() -> Contents:

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 
 import pytest
-from events import changed, ended, rested, started, stopping, vitals, warned
-from records import LOST, SENSITIVE, STALLED
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -17,6 +15,8 @@ from batchgen.ports import Event
 from batchgen.reports.board import Board
 from batchgen.reports.display import LiveDisplay, can_be_live
 from batchgen.reports.frame import ASCII, UNICODE, frame, glyphs
+from reports.events import changed, ended, rested, started, stopping, vitals, warned
+from reports.records import LOST, SENSITIVE, STALLED
 
 S = Status
 FOX = "狐狸在雪地里奔跑-768P"

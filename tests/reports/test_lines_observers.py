@@ -10,8 +10,6 @@ from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
-from events import changed, ended, rested, started, stopping, vitals, warned
-from records import LOST, SENSITIVE, STALLED
 
 from batchgen import __version__
 from batchgen.model import Status
@@ -19,6 +17,8 @@ from batchgen.ports import Event
 from batchgen.reports.jsonl import JsonLines, event_row
 from batchgen.reports.outlet import Forgiving, Outlet
 from batchgen.reports.plain import PlainLines, Verbosity
+from reports.events import changed, ended, rested, started, stopping, vitals, warned
+from reports.records import LOST, SENSITIVE, STALLED
 
 S = Status
 BEIJING = timezone(timedelta(hours=8))

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from records import attempt, delivered, record
 
 from batchgen.model import Record, State
 from batchgen.reports.dataset import Type
 from batchgen.reports.manifest import ManifestWriter, read_manifest
 from batchgen.reports.rows import manifest_row
+from reports.records import attempt, delivered, record
 
 
 def lines(path: Path) -> list[dict[str, object]]:

@@ -8,12 +8,12 @@ from typing import cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from records import BROKE, LOST, NOON, SENSITIVE, STALLED, attempt, record
 
 from batchgen import __version__
 from batchgen.model import Charged, Fault, Reason, Record, State, Status
 from batchgen.reports.lines import as_line
 from batchgen.reports.rows import manifest_row
+from reports.records import BROKE, LOST, NOON, SENSITIVE, STALLED, attempt, record
 
 FIELDS = [
     "id",

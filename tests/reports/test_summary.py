@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from records import SENSITIVE, attempt, delivered, record
 
 from batchgen.model import Charged, Fault, Reason, Record, Stage, State, Status
 from batchgen.reports.plan import plan_table
 from batchgen.reports.standing import Standing, Tally, standing
 from batchgen.reports.summary import sentence, status_table
+from reports.records import SENSITIVE, attempt, delivered, record
 
 REFUSED_RESULT = Fault(code="1027", message="result is sensitive", stage=Stage.GENERATE)
 
