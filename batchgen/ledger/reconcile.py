@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batchgen.errors import Braked, JobFileError
+from batchgen.ledger.transaction import transaction
 from batchgen.model import Problem, Source
 
 #: Paid jobs that must have left the file at once before the brake is considered.
@@ -47,22 +48,16 @@ def reconcile(
     """Bring the staged jobs of ``job_file`` (relative to the output folder) into the ledger.
 
     ``exists`` tells whether another job file is still there; one that is gone gives up its claims.
-    Raises JobFileError when another job file claims an id, Braked unless ``accept_new``.
+    Raises JobFileError when another job file claims an id, Braked unless ``accept_new``, LedgerNotWritable.
     """
     connection.execute("ATTACH ? AS staged", (str(staged),))
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            outcome = _merge(connection, job_file, exists, accept_new=accept_new)
+        with transaction(connection):
+            new, left, renamed = _merge(connection, job_file, exists, accept_new=accept_new)
             _hold_changed(connection, job_file, regenerate=regenerate_changed)
-            held = _count(connection, "SELECT count(*) FROM jobs WHERE changed AND in_job_file")
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+            held = _held(connection, job_file)
     finally:
         connection.execute("DETACH staged")
-    new, left, renamed = outcome
     return Reconciled(new=new, left=left, renamed=renamed, held=held)
 
 
@@ -141,6 +136,14 @@ def _hold_changed(connection: sqlite3.Connection, job_file: str, *, regenerate: 
     if regenerate:
         connection.execute(_REGENERATE, {"job_file": job_file})
     connection.execute(_ORDER_EDITED, {"job_file": job_file})
+
+
+def _held(connection: sqlite3.Connection, job_file: str) -> int:
+    (held,) = connection.execute(
+        "SELECT count(*) FROM jobs WHERE changed AND dismissed IS NULL AND in_job_file AND job_file = ?",
+        (job_file,),
+    ).fetchone()
+    return int(held)
 
 
 def _count(connection: sqlite3.Connection, query: str) -> int:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from batchgen.errors import IllegalTransition, LedgerNotWritable
+from batchgen.ledger.transaction import MISUSE, roll_back
 
 T = TypeVar("T")
 Change = Callable[[sqlite3.Connection], object]
@@ -87,15 +88,16 @@ class GroupWriter:
             outcomes = [_attempt(self._connection, waiting.change) for waiting in batch]
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            self._roll_back()
-            failure = LedgerNotWritable(f"the ledger can't be written: {error}")
-            failure.__cause__ = error
-            return [failure] * len(batch)
+            roll_back(self._connection)
+            return [_not_writable(error) for _ in batch]
         return outcomes
 
-    def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+
+def _not_writable(error: sqlite3.Error) -> LedgerNotWritable:
+    """An exception for one caller: each raises its own, as each adds its own traceback."""
+    failure = LedgerNotWritable(f"the ledger can't be written: {error}")
+    failure.__cause__ = error
+    return failure
 
 
 def _attempt(connection: sqlite3.Connection, change: Change) -> object:
@@ -106,6 +108,8 @@ def _attempt(connection: sqlite3.Connection, change: Change) -> object:
     except sqlite3.IntegrityError as error:
         outcome = IllegalTransition(str(error))
         outcome.__cause__ = error
+    except MISUSE as error:
+        outcome = error  # a bug of ours must not look like a disk that might come back
     except sqlite3.Error:
         raise  # the disk's fault: the whole transaction fails
     except Exception as error:
