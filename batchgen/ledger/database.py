@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,7 +17,9 @@ from batchgen.errors import LedgerError, LedgerNotWritable
 from batchgen.ledger import opening
 from batchgen.ledger.reconcile import Reconciled, reconcile
 from batchgen.ledger.rows import to_time
+from batchgen.ledger.snapshot import snapshot
 from batchgen.ledger.staging import Staging
+from batchgen.ledger.transaction import transaction
 from batchgen.ledger.writer import GroupWriter
 
 T = TypeVar("T")
@@ -47,35 +48,49 @@ class Ledger:
         Raises LedgerError when it is damaged, newer, of another service (unless ``switch``), or would lie on
         a network file system.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        opening.refuse_network(path, opening.mounts())
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            opening.refuse_network(path, opening.mounts())
+        except OSError as error:
+            raise LedgerError(f"{path}: the ledger can't be opened: {error}") from error
+        return cls._open(path, origin, now, switch=switch)
+
+    @classmethod
+    def _open(cls, path: Path, origin: str, now: datetime, *, switch: bool) -> Ledger:
         try:
             if path.exists():
                 opening.refuse_damaged_header(path)
-            connection = opening.connect(path)
-            connection.execute("PRAGMA journal_mode = WAL")
-            if connection.execute("PRAGMA application_id").fetchone()[0] == 0 and _is_blank(connection):
-                opening.create_schema(connection, _first_facts(origin, now))
-            opening.check_and_migrate(connection, path)
+            else:
+                opening.create(path, first_facts(origin, now))
+            ledger = cls(opening.connect_checked(path), path)
+            try:
+                ledger._settle_origin(origin, switch=switch)
+            except BaseException:
+                ledger.close()
+                raise
         except (sqlite3.Error, OSError) as error:
             raise LedgerError(f"{path}: the ledger can't be opened: {error}") from error
-        ledger = cls(connection, path)
-        try:
-            ledger._settle_origin(origin, switch=switch)
-        except LedgerError:
-            ledger.close()
-            raise
         return ledger
 
     @classmethod
     @contextmanager
     def scratch(cls, path: Path, *, origin: str, now: datetime, switch: bool = False) -> Iterator[Ledger]:
-        """A temporary copy of the ledger (an empty one when there is none): nothing done to it stays."""
+        """A temporary copy of the ledger (an empty one when there is none): nothing done to it stays.
+
+        Raises LedgerError where ``open`` would, and leaves no trace in the ledger's folder.
+        """
         with tempfile.TemporaryDirectory(prefix="batchgen-", ignore_cleanup_errors=True) as folder:
             copy = Path(folder) / "ledger.sqlite3"
-            if path.exists():
-                _copy(path, copy)
-            ledger = cls.open(copy, origin=origin, now=now, switch=switch)
+            try:
+                if path.exists():
+                    opening.refuse_damaged_header(path)
+                    snapshot(path, copy)
+                else:
+                    opening.refuse_network(path, opening.mounts())
+                    opening.refuse_lone_log(path)
+                ledger = cls._open(copy, origin, now, switch=switch)
+            except (LedgerError, OSError) as error:
+                raise LedgerError(str(error).replace(str(copy), str(path))) from error
             try:
                 yield ledger
             finally:
@@ -102,7 +117,7 @@ class Ledger:
                 "another output folder (-o), or --switch-service to send new jobs to the new one and leave "
                 "what is under way at the old one"
             )
-        self._connection.execute("UPDATE facts SET value = ? WHERE name = 'origin'", (origin,))
+        self.change(lambda db: db.execute("UPDATE facts SET value = ? WHERE name = 'origin'", (origin,)))
 
     # --- before and after a run: these block -----------------------------------------------------------
 
@@ -131,18 +146,12 @@ class Ledger:
         )
 
     def change(self, change: Callable[[sqlite3.Connection], T]) -> T:
-        """Run one change in a durable transaction of its own."""
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                outcome = change(self._connection)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-        except sqlite3.OperationalError as error:
-            raise LedgerNotWritable(f"{self.path}: the ledger can't be written: {error}") from error
-        return outcome
+        """Run one change in a durable transaction of its own.
+
+        Raises IllegalTransition when the database refuses it, LedgerNotWritable when the disk does.
+        """
+        with transaction(self._connection, f"{self.path}: the ledger"):
+            return change(self._connection)
 
     def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Read something."""
@@ -171,28 +180,6 @@ class Ledger:
         return await asyncio.get_running_loop().run_in_executor(self._executor, question, self._reader)
 
 
-def _is_blank(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is None
-
-
-def _first_facts(origin: str, now: datetime) -> dict[str, str]:
+def first_facts(origin: str, now: datetime) -> dict[str, str]:
+    """What a new ledger knows of itself: whose it is, and the salt of its keys' fingerprints."""
     return {"origin": origin, "salt": secrets.token_hex(16), "created_at": to_time(now)}
-
-
-def _copy(path: Path, copy: Path) -> None:
-    """Copy a ledger that another process may be writing, without leaving a trace beside it."""
-    opening.refuse_damaged_header(path)
-    busy = path.with_name(path.name + "-wal").exists()
-    if not busy:  # nobody has it open: the file alone is the state
-        shutil.copyfile(path, copy)
-        return
-    try:
-        source = opening.connect(path, uri_suffix="?mode=ro")
-        target = sqlite3.connect(copy)
-        try:
-            source.backup(target)
-        finally:
-            source.close()
-            target.close()
-    except sqlite3.Error as error:
-        raise LedgerError(f"{path}: the ledger can't be read: {error}") from error

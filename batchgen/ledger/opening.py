@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +19,7 @@ VERSION = 1
 _MAGIC = b"SQLite format 3\x00"
 _QUICK_CHECK_BELOW = 64 * 1024**2  # bytes; a larger file is only checked for its length, to start at once
 _BUSY_MS = 5000
+_LARGEST_PAGE = 65536  # bytes; stands as 1 in the header
 
 #: File systems on which SQLite's locks or its write-ahead log can't be trusted.
 NETWORK_FILE_SYSTEMS = frozenset({
@@ -64,19 +65,79 @@ def refuse_network(path: Path, mounted: Sequence[Mount]) -> None:
 
 
 def refuse_damaged_header(path: Path) -> None:
-    """Raise LedgerError for a file that is no SQLite database, or is cut short."""
+    """Raise LedgerError for a file that is no ledger, or is cut short.
+
+    The file is only read: SQLite itself is not let near a database that is not ours.
+    """
     with path.open("rb") as file:
         header = file.read(100)
     size = path.stat().st_size
     if size == 0:
-        raise _damaged(path, "it is empty")
+        raise damaged(path, "it is empty")
     if not header.startswith(_MAGIC) or len(header) < 100:
-        raise _damaged(path, "it is not a SQLite database")
+        raise damaged(path, "it is not a SQLite database")
+    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        raise LedgerError(f"{path}: this is a SQLite database, but not a ledger of batchgen")
     page = int.from_bytes(header[16:18], "big")
     pages = int.from_bytes(header[28:32], "big")
-    wal = path.with_name(path.name + "-wal")
-    if size < (1 if page == 1 else page) * pages and not (wal.exists() and wal.stat().st_size):
-        raise _damaged(path, f"it is cut short ({size} bytes)")
+    if size < (_LARGEST_PAGE if page == 1 else page) * pages and not _has_log(path):
+        raise damaged(path, f"it is cut short ({size} bytes)")
+
+
+def refuse_lone_log(path: Path) -> None:
+    """Raise LedgerError when the write-ahead log of a ledger is there and the ledger is not.
+
+    SQLite would delete it, or mix it into a new ledger.
+    """
+    if _has_log(path):
+        raise LedgerError(
+            f"{path}: the ledger is not there, but its newest changes are, in {path.name}-wal: put the ledger "
+            "back beside them, or move them away"
+        )
+
+
+def _has_log(path: Path) -> bool:
+    log = path.with_name(path.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def create(
+    path: Path, facts: dict[str, str], fill: Callable[[sqlite3.Connection], None] | None = None
+) -> None:
+    """Begin a ledger.  It gets its name when it is whole, with what ``fill`` put in: no one finds half of one.
+
+    Raises LedgerError beside a log without its ledger; sqlite3.Error and OSError when the disk refuses.
+    """
+    refuse_lone_log(path)
+    draft = path.with_name(path.name + ".new")
+    _remove(draft)
+    try:
+        connection = connect(draft)
+        try:
+            _create_schema(connection, facts)
+            if fill is not None:
+                fill(connection)
+            connection.execute("PRAGMA journal_mode = WAL")
+        finally:
+            connection.close()
+        draft.rename(path)
+    except BaseException:
+        _remove(draft)
+        raise
+    _sync_folder(path.parent)
+
+
+def _remove(draft: Path) -> None:
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def connect(path: Path, *, uri_suffix: str = "") -> sqlite3.Connection:
@@ -86,12 +147,13 @@ def connect(path: Path, *, uri_suffix: str = "") -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA fullfsync = ON")  # macOS: through the disk's own cache; elsewhere nothing
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA temp_store = FILE")
     return connection
 
 
-def create_schema(connection: sqlite3.Connection, facts: dict[str, str]) -> None:
+def _create_schema(connection: sqlite3.Connection, facts: dict[str, str]) -> None:
     """Make an empty database a ledger, in one transaction."""
     schema = files("batchgen.ledger").joinpath("schema.sql").read_text("utf-8")
     names = ", ".join(f"({_quoted(name)}, {_quoted(value)})" for name, value in facts.items())
@@ -105,39 +167,65 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def check_and_migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise LedgerError unless this is a sound ledger of a version that we can read; bring it up to date."""
+def connect_checked(path: Path) -> sqlite3.Connection:
+    """A connection for writing.  Raises LedgerError unless this is a sound ledger of a version that we know."""
+    connection = connect(path)
     try:
-        application = int(connection.execute("PRAGMA application_id").fetchone()[0])
-        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        if path.stat().st_size < _QUICK_CHECK_BELOW:
-            verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-            if verdict != "ok":
-                raise _damaged(path, verdict)
+        _check(connection, path)
+        _keep_log(connection, path)
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        version = _version(connection)
+        verdict = _quick_check(connection, path)
+    except sqlite3.OperationalError:
+        raise  # locked, or not to be read: nothing is wrong with the file
     except sqlite3.DatabaseError as error:
-        raise _damaged(path, str(error)) from error
-    if application != APPLICATION_ID:
-        raise LedgerError(f"{path}: this is a SQLite database, but not a ledger of batchgen")
+        raise damaged(path, str(error)) from error
+    if verdict != "ok":
+        raise damaged(path, verdict)
     if version > VERSION:
         raise LedgerError(
             f"{path}: the ledger is of version {version}, this batchgen reads up to {VERSION}: "
             "use the newer batchgen that wrote it"
         )
-    migrate(connection, version)
+
+
+def _quick_check(connection: sqlite3.Connection, path: Path) -> str:
+    if path.stat().st_size >= _QUICK_CHECK_BELOW:
+        return "ok"
+    return str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+
+
+def _keep_log(connection: sqlite3.Connection, path: Path) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise LedgerError(f"{path}: SQLite can't keep a write-ahead log here (its journal mode is {mode})")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 #: What brings a ledger from the version before to the one given; each runs with its record in one transaction.
 MIGRATIONS: dict[int, str] = {}
 
 
-def migrate(connection: sqlite3.Connection, version: int) -> None:
+def migrate(connection: sqlite3.Connection) -> None:
     """Bring a ledger of an earlier version up to date, one version a transaction."""
-    for target in range(version + 1, VERSION + 1):
+    for target in range(_version(connection) + 1, VERSION + 1):
         step = MIGRATIONS[target]
         connection.executescript(f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {target}; COMMIT;")
 
 
-def _damaged(path: Path, why: str) -> LedgerError:
+def damaged(path: Path, why: str) -> LedgerError:
+    """The error for a file that can't be trusted any more."""
     return LedgerError(
         f"{path}: the ledger is damaged: {why}. Nothing was sent. Put back a copy of it if you have one; or "
         "move it away and restore what the manifest knows with --rebuild-ledger"
