@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,8 +12,8 @@ from batchgen.model import Order, Record, State, Status, Submission
 
 _PAGE = 500
 
-#: A job that the next run would submit.
-SUBMITTABLE = "status = 'pending' AND in_job_file AND NOT changed AND dismissed IS NULL"
+#: A job that the next run would submit.  (`= 1` lets the index give the jobs in their order.)
+SUBMITTABLE = "status = 'pending' AND in_job_file = 1 AND NOT changed AND dismissed IS NULL"
 
 
 #: Submissions with what a run must know of their jobs, one parameter: the job file of the run.
@@ -121,24 +121,28 @@ def records(db: sqlite3.Connection, job_file: str | None = None) -> Iterator[Rec
 
     ``job_file`` puts the jobs of that file first when several share the folder.
     """
-    last: Sequence[object] = (-1, "", -1, -1)
+    blocks = db.execute("SELECT DISTINCT in_job_file, job_file FROM jobs").fetchall()
+    for block in sorted(map(tuple, blocks), key=lambda block: (not block[0], block[1] != job_file, block[1])):
+        yield from _records_of(db, *block)
+
+
+def _records_of(db: sqlite3.Connection, in_job_file: int, job_file: str) -> Iterator[Record]:
+    last = (-1, -1)
     while True:
-        rows = db.execute(_RECORDS, (job_file, job_file, *last, _PAGE)).fetchall()
+        rows = db.execute(_RECORDS, (in_job_file, job_file, *last, _PAGE)).fetchall()
         for row in rows:
             yield to_record(row, _attempts(db, row["key"]))
         if len(rows) < _PAGE:
             return
-        last = (rows[-1]["block"], rows[-1]["job_file"], rows[-1]["position"], rows[-1]["key"])
+        last = (rows[-1]["position"], rows[-1]["key"])
 
 
 # Jobs that left and were never paid for are nothing that anybody needs to hear of.
 _RECORDS = """
-SELECT * FROM (
-  SELECT *, CASE WHEN NOT in_job_file THEN 2 WHEN job_file = ? OR ? IS NULL THEN 0 ELSE 1 END AS block
-  FROM standing
-  WHERE in_job_file OR EXISTS (SELECT 1 FROM submissions WHERE job = standing.key AND state <> 'not_accepted')
-) WHERE (block, job_file, position, key) > (?, ?, ?, ?)
-ORDER BY block, job_file, position, key LIMIT ?"""
+SELECT * FROM standing
+WHERE in_job_file = ? AND job_file = ? AND (position, key) > (?, ?)
+  AND (in_job_file OR EXISTS (SELECT 1 FROM submissions WHERE job = standing.key AND state <> 'not_accepted'))
+ORDER BY position, key LIMIT ?"""
 
 
 def record(db: sqlite3.Connection, key: int) -> Record:
