@@ -33,10 +33,14 @@ class RunByDefault(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put ``run`` first unless a command, or an option of the program itself, stands there."""
-        own = {"--help", "--version"}
+        own = {"--help", "-h", "--version"}
         if args and args[0] not in self.commands and args[0] not in own:
             args = ["run", *args]
         return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        """In the order in which people meet them."""
+        return list(self.commands)
 
 
 @click.group(cls=RunByDefault, context_settings={"help_option_names": ["--help", "-h"]})
