@@ -9,9 +9,12 @@ from datetime import datetime
 
 from batchgen.errors import IllegalTransition, OutcomeUnknown
 from batchgen.ledger.database import Ledger
-from batchgen.ledger.queries import SUBMISSIONS
+from batchgen.ledger.queries import SUBMISSIONS, SUBMITTABLE
 from batchgen.ledger.rows import folded, sure_time, to_clip, to_json, to_submission, to_time, to_video
 from batchgen.model import Charged, Clip, Fault, Generated, Order, Placement, State, Submission
+
+#: How SQLite names the index that lets a task belong to one submission only.
+_OTHER_OWNER = "UNIQUE constraint failed: submissions.origin, submissions.task_id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +38,19 @@ class LedgerBook:
         return await self._ledger.write(lambda db: _intend(db, order, self._account, at))
 
     async def accepted(self, submission: Submission, task_id: str) -> Submission:
-        """The service gave a task id.  Raises OutcomeUnknown when that id belongs to another submission."""
+        """The service gave a task id.
+
+        Raises OutcomeUnknown when that id belongs to another submission, IllegalTransition when this one has
+        ended or has another id.
+        """
         at = to_time(self._now())
         try:
             await self._move(
                 submission, State.SUBMITTED, task_id=task_id, submitted_at=at, **_fault_columns(None)
             )
         except IllegalTransition as error:
+            if _OTHER_OWNER not in str(error):
+                raise
             raise OutcomeUnknown(
                 "task_id", f"the service gave a task id that another submission has: {task_id}"
             ) from error
@@ -140,10 +149,7 @@ def _update(db: sqlite3.Connection, key: int, columns: dict[str, str | int | Non
 
 
 def _intend(db: sqlite3.Connection, order: Order, account: Account, at: str) -> Submission | None:
-    job = db.execute(
-        "SELECT * FROM standing WHERE key = ? AND status = 'pending' AND NOT changed AND dismissed IS NULL",
-        (order.key,),
-    ).fetchone()
+    job = db.execute(f"SELECT * FROM standing WHERE key = ? AND {SUBMITTABLE}", (order.key,)).fetchone()
     if job is None:
         return None
     if job["file"] is None:
@@ -153,11 +159,11 @@ def _intend(db: sqlite3.Connection, order: Order, account: Account, at: str) -> 
         " charged) VALUES (?, 'submitting', ?, ?, ?, ?, ?, ?, ?, 'perhaps') RETURNING key",
         (
             order.key,
-            order.reason,
+            job["order_reason"],
             account.name,
             account.origin,
             account.key_print,
-            to_json(order.request.body()),
+            job["request"],
             job["digest"],
             at,
         ),
@@ -198,9 +204,13 @@ def _check(db: sqlite3.Connection, submission: Submission, clip: Clip) -> Placem
 
 
 def _take_name(db: sqlite3.Connection, submission: Submission, job: sqlite3.Row) -> Placement:
-    """The job's own name; the clip that has it now must be kept under another one first."""
+    """The job's own name; the clip that has it now must be kept under another one first.
+
+    A clip that was checked and then lost for good before it was stored has no name.
+    """
     earlier = db.execute(
-        "SELECT * FROM submissions WHERE job = ? AND key < ? AND sha256 IS NOT NULL ORDER BY key DESC LIMIT 1",
+        "SELECT * FROM submissions WHERE job = ? AND key < ? AND sha256 IS NOT NULL AND state <> 'failed' "
+        "ORDER BY key DESC LIMIT 1",
         (submission.job_key, submission.key),
     ).fetchone()
     if earlier is None:

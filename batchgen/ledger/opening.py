@@ -149,6 +149,7 @@ def connect(path: Path, *, uri_suffix: str = "") -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA fullfsync = ON")  # macOS: through the disk's own cache; elsewhere nothing
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA recursive_triggers = ON")  # so that REPLACE can't delete unseen
     connection.execute("PRAGMA temp_store = FILE")
     return connection
 

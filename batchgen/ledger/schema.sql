@@ -73,9 +73,11 @@ CREATE TABLE submissions (
   fault_stage     TEXT,
   not_found_since TEXT,
   warnings        TEXT NOT NULL DEFAULT '[]',
+  CHECK (task_id <> '' AND file_id <> ''),  -- no id is null, never an empty text
   CHECK (state NOT IN ('submitted', 'generated', 'succeeded') OR task_id IS NOT NULL),
-  CHECK (state NOT IN ('generated', 'succeeded') OR file_id IS NOT NULL),
+  CHECK (state NOT IN ('generated', 'succeeded') OR (file_id IS NOT NULL AND charged = 'yes')),
   CHECK (state <> 'succeeded' OR (file IS NOT NULL AND sha256 IS NOT NULL)),
+  CHECK (state NOT IN ('submitting', 'unknown') OR (charged <> 'no' AND task_id IS NULL)),
   CHECK (state <> 'not_accepted' OR (charged = 'no' AND task_id IS NULL))
 ) STRICT;
 
@@ -106,7 +108,7 @@ INSERT INTO transitions (old, new) VALUES
   ('succeeded', 'generated');      -- found missing or damaged, and the user asked to restore it
 
 CREATE TRIGGER submissions_start_with_the_intent BEFORE INSERT ON submissions
-WHEN NEW.state <> 'submitting'
+WHEN NEW.state <> 'submitting' OR NEW.task_id IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'illegal transition: a submission starts as submitting'); END;
 
 CREATE TRIGGER submissions_change_legally BEFORE UPDATE OF state ON submissions
@@ -117,6 +119,10 @@ BEGIN SELECT RAISE(ABORT, 'illegal transition of a submission'); END;
 CREATE TRIGGER submissions_keep_their_task BEFORE UPDATE OF task_id ON submissions
 WHEN OLD.task_id IS NOT NULL AND NEW.task_id IS NOT OLD.task_id
 BEGIN SELECT RAISE(ABORT, 'illegal transition: a task id never changes'); END;
+
+CREATE TRIGGER submissions_keep_what_was_sent
+BEFORE UPDATE OF key, job, reason, account, origin, key_print, request, digest, intended_at ON submissions
+BEGIN SELECT RAISE(ABORT, 'illegal transition: what was sent, for which job and to whom never changes'); END;
 
 CREATE TRIGGER submissions_are_never_forgotten BEFORE DELETE ON submissions
 BEGIN SELECT RAISE(ABORT, 'illegal transition: a submission is never deleted'); END;
