@@ -40,15 +40,11 @@ def order_again(
     db: sqlite3.Connection, ids: Sequence[str], *, failed: bool, unknown: bool, job_file: str
 ) -> Ordered:
     """Make jobs pending again: those named, or all that failed or whose outcome is unknown."""
-    rows = [_standing(db, id_, job_file) for id_ in ids] if ids else _all_of(db, job_file, failed, unknown)
+    once = dict.fromkeys(map(folded, ids))
+    rows = [_standing(db, id_, job_file) for id_ in once] if ids else _all_of(db, job_file, failed, unknown)
     done, refusals = [], []
     for row in rows:
-        refusal = why_not_again(
-            Status(row["status"]),
-            unknown=unknown,
-            changed=bool(row["changed"]),
-            ended=row["newest"] is not None,
-        )
+        refusal = why_not_again(Status(row["status"]), unknown=unknown, changed=bool(row["changed"]))
         if refusal is None:
             order_anew(db, [row["key"]], Reason.RETRY)
             done.append(row["id"])
@@ -57,7 +53,7 @@ def order_again(
     return Ordered(ids=tuple(done), refusals=tuple(refusals))
 
 
-def why_not_again(status: Status, *, unknown: bool, changed: bool, ended: bool) -> str | None:
+def why_not_again(status: Status, *, unknown: bool, changed: bool) -> str | None:
     """Why a job can't be ordered again; ``None`` when it can."""
     match status:
         case Status.FAILED:
@@ -69,7 +65,7 @@ def why_not_again(status: Status, *, unknown: bool, changed: bool, ended: bool) 
                 "its outcome is unknown, it may have been accepted and charged; look it up in the provider's "
                 "console and adopt it, or give --unknown to order it again all the same"
             )
-        case Status.PENDING if not (changed or ended):
+        case Status.PENDING if not changed:
             return "it is pending already: the next run submits it"
         case Status.PENDING:
             return "it was edited after it was paid for; --regenerate-changed of a run orders the new clip"

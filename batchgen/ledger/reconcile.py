@@ -108,7 +108,7 @@ def _claimed(row: Sequence[object]) -> Problem:
 
 
 def _rename(connection: sqlite3.Connection) -> int:
-    """New ids whose request equals that of a paid job which has left take over its submissions, in order."""
+    """New ids whose request equals that of a job which was sent and has left take over its submissions."""
     pairs = connection.execute(_RENAMES).fetchall()
     connection.executemany(
         "UPDATE jobs SET id = ?, id_folded = ?, explicit_id = ? WHERE key = ?",
@@ -132,6 +132,7 @@ def _brake(connection: sqlite3.Connection, left: int, new: int) -> Braked:
 
 
 def _hold_changed(connection: sqlite3.Connection, job_file: str, *, regenerate: bool) -> None:
+    connection.execute(_WITHDRAW, {"job_file": job_file})
     connection.execute(_HOLD, {"job_file": job_file})
     if regenerate:
         connection.execute(_REGENERATE, {"job_file": job_file})
@@ -169,20 +170,27 @@ CREATE TEMP TABLE gone AS SELECT key, id, id_folded, digest, prompt, position FR
 WHERE in_job_file AND job_file = :job_file
   AND NOT EXISTS (SELECT 1 FROM staged.jobs AS new WHERE new.id_folded = main.jobs.id_folded)"""
 
-# Jobs that left in an earlier run may come back under a new id as well.
-_RENAMES = """
+_RUNNING_OR_CHARGED = """(state IN ('submitting', 'unknown', 'submitted', 'generated')
+  OR (charged <> 'no' AND state <> 'not_accepted'))"""
+
+# Jobs that left in an earlier run may come back under a new id as well.  What counts is the request that was
+# paid for: the job may have been edited after that, and the edit taken back.
+_RENAMES = f"""
 WITH fresh AS (
   SELECT new.id, new.id_folded, new.explicit_id, new.digest,
          row_number() OVER (PARTITION BY new.digest ORDER BY new.position) AS nth
   FROM staged.jobs AS new
   WHERE NOT EXISTS (SELECT 1 FROM main.jobs AS old WHERE old.id_folded = new.id_folded)
-), idle AS (
-  SELECT old.key, old.digest,
-         row_number() OVER (PARTITION BY old.digest ORDER BY old.in_job_file DESC, old.position) AS nth
+), absent AS (
+  SELECT old.key, old.in_job_file, old.position, (
+    SELECT digest FROM submissions WHERE job = old.key AND state <> 'not_accepted'
+    ORDER BY {_RUNNING_OR_CHARGED} DESC, key DESC LIMIT 1) AS digest
   FROM main.jobs AS old
   WHERE (old.key IN (SELECT key FROM temp.gone) OR NOT old.in_job_file)
     AND NOT EXISTS (SELECT 1 FROM staged.jobs AS new WHERE new.id_folded = old.id_folded)
-    AND EXISTS (SELECT 1 FROM submissions WHERE job = old.key AND state <> 'not_accepted' AND digest = old.digest)
+), idle AS (
+  SELECT key, digest, row_number() OVER (PARTITION BY digest ORDER BY in_job_file DESC, position) AS nth
+  FROM absent WHERE digest IS NOT NULL
 )
 SELECT fresh.id, fresh.id_folded, fresh.explicit_id, idle.key FROM fresh JOIN idle USING (digest, nth)"""
 
@@ -204,13 +212,21 @@ ORDER BY position"""
 _FORGET = """
 DELETE FROM jobs WHERE NOT in_job_file AND NOT EXISTS (SELECT 1 FROM submissions WHERE job = jobs.key)"""
 
+# What the newest charged or running submission of a job was sent with.
+_PAID_REQUEST = f"""(SELECT digest FROM submissions
+  WHERE job = jobs.key AND {_RUNNING_OR_CHARGED} ORDER BY key DESC LIMIT 1)"""
+
+_NEWEST = "(SELECT max(key) FROM submissions WHERE job = jobs.key AND state <> 'not_accepted')"
+
+# The edit that was ordered is taken back before it was sent: what is paid for already is what is wanted.
+_WITHDRAW = f"""
+UPDATE jobs SET ordered_after = {_NEWEST} - 1, released = NULL
+WHERE job_file = :job_file AND in_job_file AND released IS NOT NULL AND released <> digest
+  AND ordered_after >= {_NEWEST} AND digest = {_PAID_REQUEST}"""
+
 # Held: the request is neither that of the newest charged or running submission nor one that the user let go.
-_HOLD = """
-UPDATE jobs SET changed = coalesce((
-    SELECT digest <> jobs.digest FROM submissions
-    WHERE job = jobs.key AND (state IN ('submitting', 'unknown', 'submitted', 'generated')
-                              OR (charged <> 'no' AND state <> 'not_accepted'))
-    ORDER BY key DESC LIMIT 1), 0) AND jobs.digest IS NOT jobs.released
+_HOLD = f"""
+UPDATE jobs SET changed = coalesce({_PAID_REQUEST} <> digest, 0) AND digest IS NOT released
 WHERE job_file = :job_file AND in_job_file"""
 
 _REGENERATE = """
@@ -219,11 +235,10 @@ UPDATE jobs SET changed = 0, released = digest, order_reason = 'regenerate', dis
 WHERE changed AND job_file = :job_file AND in_job_file AND dismissed IS NULL"""
 
 # Edited after a refusal that cost nothing, with nothing else ever charged or running: it simply runs.
-_ORDER_EDITED = """
+_ORDER_EDITED = f"""
 UPDATE jobs SET order_reason = 'retry', dismissed = NULL,
   ordered_after = (SELECT max(key) FROM submissions WHERE job = jobs.key)
 WHERE job_file = :job_file AND in_job_file AND NOT changed
   AND (SELECT state = 'failed' AND digest <> jobs.digest AND key > jobs.ordered_after FROM submissions
        WHERE job = jobs.key AND state <> 'not_accepted' ORDER BY key DESC LIMIT 1)
-  AND NOT EXISTS (SELECT 1 FROM submissions WHERE job = jobs.key
-                  AND (state IN ('submitting', 'unknown', 'submitted', 'generated') OR charged <> 'no'))"""
+  AND {_PAID_REQUEST} IS NULL"""
