@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from batchgen.model import Clip, Fault, Status, Submission
@@ -13,6 +14,9 @@ from batchgen.ports import Event, JobChanged, JobRested, Observer, Stopping, War
 
 #: Seconds that a POST without an answer gets after a signal.
 GRACE = 8.0
+
+#: Seconds: a timer may fire a clock's resolution early, and who then waits for the rest of it would spin.
+_SHORTEST = 1e-6
 
 
 class Pulse:
@@ -29,7 +33,7 @@ class Pulse:
     async def wait(self, seconds: float = math.inf) -> None:
         """Until the next beat, ``seconds`` at the most."""
         try:
-            async with asyncio.timeout(None if math.isinf(seconds) else seconds):
+            async with asyncio.timeout(None if math.isinf(seconds) else max(seconds, _SHORTEST)):
                 await self._event.wait()
         except TimeoutError:
             return
@@ -86,6 +90,8 @@ class Flow:
             return
         if self.stop is None or stop.kind is StopKind.SIGNAL:
             self._stopped_at = self.clock()
+        if self.stop is not None and self.stop.halts:
+            stop = replace(stop, after_halt=True)
         self.stop = stop
         self.emit(Stopping(at=self.now(), reason=stop.reason, halt=stop.halts))
         self.pulse.beat()

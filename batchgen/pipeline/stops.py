@@ -24,11 +24,12 @@ class Stop:
 
     kind: StopKind
     reason: str
+    after_halt: bool = False  # the run had halted already when this overruled it
 
     @property
     def halts(self) -> bool:
         """Whether a person must act before the next run."""
-        return self.kind in {StopKind.HALT, StopKind.KEY_REFUSED}
+        return self.after_halt or self.kind in {StopKind.HALT, StopKind.KEY_REFUSED}
 
 
 class Streaks:
