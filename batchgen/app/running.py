@@ -26,7 +26,7 @@ from batchgen.ledger.book import Account
 from batchgen.model import Status
 from batchgen.pace import WINDOW, SubmissionPace
 from batchgen.pipeline import Parts, Pipeline, Rules, Stop
-from batchgen.ports import Observer, RunEnded, RunStarted, Warned
+from batchgen.ports import Event, Observer, RunEnded, RunStarted, Warned
 from batchgen.reports.commands import Commands
 from batchgen.reports.manifest import MANIFEST
 from batchgen.settings import OnUnknown
@@ -54,10 +54,26 @@ class Run:
     submit: bool
     now: Callable[[], datetime]
 
+    def tell(self, event: Event) -> None:
+        """Tell every observer."""
+        for observer in self.observers:
+            observer.observe(event)
+
     def warn(self, message: str) -> None:
         """Tell something that the user should know and that stops nothing."""
-        for observer in self.observers:
-            observer.observe(Warned(at=self.now(), message=message))
+        self.tell(Warned(at=self.now(), message=message))
+
+    def tell_end(self, result: RunResult, elapsed: float) -> None:
+        """The run is over, after so many seconds."""
+        self.tell(
+            RunEnded(
+                at=self.now(),
+                elapsed=elapsed,
+                exit_code=result.exit_code,
+                counts=result.counts,
+                sentence=result.sentence,
+            )
+        )
 
 
 async def run(
@@ -90,7 +106,7 @@ async def run(
         try:
             loaded = await asyncio.to_thread(load, place.job_file, staging, this.stopper.asked)
         except Interrupted:
-            return _nothing_done(place, this.stopper)
+            return _nothing_done(this)
         key = _key(this)
         for problem in loaded.warnings:
             this.warn(str(problem))
@@ -103,8 +119,10 @@ async def run(
                 await asyncio.to_thread(ledger.close)
 
 
-def _nothing_done(place: Place, stopper: Stopper) -> RunResult:
-    return RunResult(
+def _nothing_done(this: Run) -> RunResult:
+    """The user stopped the run while the job file was being read; observers hear of no run but its end."""
+    place = this.place
+    result = RunResult(
         exit_code=ExitCode.UNFINISHED,
         sentence="stopped before anything was sent.",
         attention="",
@@ -112,8 +130,10 @@ def _nothing_done(place: Place, stopper: Stopper) -> RunResult:
         output=place.output,
         manifest=place.output / MANIFEST,
         simulated=place.simulated,
-        stop=stopper.stop,
+        stop=this.stopper.stop,
     )
+    this.tell_end(result, 0.0)
+    return result
 
 
 def _key(this: Run) -> str:
@@ -211,8 +231,7 @@ async def _run_locked(this: Run, ledger: Ledger, key: str) -> RunResult:
         counts=standing.counts,
         to_submit=standing.to_submit if this.submit else 0,
     )
-    for observer in this.observers:
-        observer.observe(event)
+    this.tell(event)
     stop = await _drive(this, ledger, key)
     findings, written = await asyncio.to_thread(_report, this, ledger)
     standing = await ledger.read(lambda db: queries.standing(db, place.name))
@@ -226,15 +245,7 @@ async def _run_locked(this: Run, ledger: Ledger, key: str) -> RunResult:
         simulated=place.simulated,
         stop=stop,
     )
-    ended = RunEnded(
-        at=this.now(),
-        elapsed=asyncio.get_running_loop().time() - started,
-        exit_code=result.exit_code,
-        counts=standing.counts,
-        sentence=result.sentence,
-    )
-    for observer in this.observers:
-        observer.observe(ended)
+    this.tell_end(result, asyncio.get_running_loop().time() - started)
     return result
 
 
