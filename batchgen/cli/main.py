@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import sys
+import traceback
 from collections.abc import Coroutine
 from dataclasses import fields
 from pathlib import Path
@@ -67,6 +68,14 @@ def _code_of(arguments: list[str] | None) -> int:
         return ExitCode.INTERRUPTED
     except BatchgenError as error:
         return _tell(error)
+    except Exception:
+        traceback.print_exc()
+        screen.say(
+            "batchgen: this is a bug of batchgen; what was paid for stands in the ledger, and the same command "
+            "carries on",
+            error=True,
+        )
+        return ExitCode.BUG
     return outcome if isinstance(outcome, int) else ExitCode.DONE
 
 
@@ -188,9 +197,11 @@ def _tell_result(result: RunResult, look: screen.Look) -> None:
         return
     parts = [result.attention] if result.attention else []
     if look.verbosity > Verbosity.QUIET or result.attention:
-        what = "The clips, simulated ones," if result.simulated else "The clips"
-        where = f"{what} and the manifest are in {clean(str(result.output))}"
-        parts.append(where if kind == "plain" else f"{result.sentence}\n{where}")
+        last = [] if kind == "plain" else [result.sentence]
+        if result.manifest.exists():
+            what = "The clips, simulated ones," if result.simulated else "The clips"
+            last.append(f"{what} and the manifest are in {clean(str(result.output))}")
+        parts += ["\n".join(last)] if last else []
     if parts:
         screen.say("\n" + "\n\n".join(parts))
 

@@ -75,17 +75,18 @@ def observers(look: Look) -> Iterator[list[Observer]]:
     """The observers that a command asks for, closed at the end.  Raises ConfigError."""
     with ExitStack() as stack:
         found: list[Observer] = []
-        match progress_kind(look):
-            case "bar":
-                found.append(stack.enter_context(LiveDisplay(_console(look))))
-            case "plain":
-                plain = PlainLines(sys.stdout, problems=sys.stderr, verbosity=look.verbosity)
-                stack.callback(plain.close)
-                found.append(plain)
-            case "json":
-                lines = JsonLines(sys.stdout)
-                stack.callback(lines.close)
-                found.append(lines)
+        kind = progress_kind(look)
+        if kind == "bar":
+            found.append(stack.enter_context(LiveDisplay(_console(look))))
+        else:  # whatever else is shown, warnings go to standard error
+            stream = sys.stdout if kind == "plain" else None
+            plain = PlainLines(stream, problems=sys.stderr, verbosity=look.verbosity)
+            stack.callback(plain.close)
+            found.append(plain)
+        if kind == "json":
+            lines = JsonLines(sys.stdout)
+            stack.callback(lines.close)
+            found.append(lines)
         if look.log_file is not None:
             found.append(_log(look.log_file, stack))
         yield found

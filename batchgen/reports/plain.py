@@ -38,20 +38,22 @@ class PlainLines:
     """An observer that writes a line for the start, each job that ends, progress, warnings and the end.
 
     Times are local, with their offset, so that they can be held against other logs of the machine; ``zone``
-    is for another.  Warnings and halts go to ``problems``, if it is given.  ``close`` it to have all lines
-    written.
+    is for another.  Warnings and halts go to ``problems``, if it is given; without a ``stream`` nothing else is
+    written.  ``close`` it to have all lines written.
     """
 
     def __init__(
         self,
-        stream: TextIO,
+        stream: TextIO | None,
         *,
         problems: TextIO | None = None,
         verbosity: Verbosity = Verbosity.NORMAL,
         zone: tzinfo | None = None,
     ) -> None:
-        self._out = Outlet(stream, lost=_lost)
-        self._problems = self._out if problems is None or problems is stream else Outlet(problems, lost=_lost)
+        self._out = None if stream is None else Outlet(stream, lost=_lost)
+        self._problems = self._out
+        if problems is not None and problems is not stream:
+            self._problems = Outlet(problems, lost=_lost)
         self._verbosity = verbosity
         self._zone = zone
         self._board = Board()
@@ -60,8 +62,9 @@ class PlainLines:
 
     def close(self) -> None:
         """Write what is left; waits a few seconds at most."""
-        self._out.close()
-        self._problems.close()
+        for outlet in (self._out, self._problems):
+            if outlet is not None:
+                outlet.close()
 
     def observe(self, event: Event) -> None:
         """Write the line of an event, if it has one."""
@@ -109,11 +112,12 @@ class PlainLines:
         self._line(event.at, Verbosity.NORMAL, _progress(self._board, event))
 
     def _line(self, at: datetime, least: Verbosity, text: str) -> None:
-        if self._verbosity >= least:
+        if self._out is not None and self._verbosity >= least:
             self._out.write(f"{self._stamp(at)} {text}")
 
     def _problem(self, at: datetime, text: str) -> None:
-        self._problems.write(f"{self._stamp(at)} {text}")
+        if self._problems is not None:
+            self._problems.write(f"{self._stamp(at)} {text}")
 
     def _stamp(self, at: datetime) -> str:
         return at.astimezone(self._zone).isoformat(timespec="seconds")
