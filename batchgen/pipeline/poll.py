@@ -19,7 +19,7 @@ from batchgen.errors import (
 from batchgen.model import Charged, Failed, Fault, Generated, Stage, Status, Submission, TaskState
 from batchgen.pace import full_jitter
 from batchgen.pipeline.durable import insist
-from batchgen.pipeline.flow import Flow
+from batchgen.pipeline.flow import Flow, Pulse
 from batchgen.pipeline.stops import Stop, StopKind
 from batchgen.polling import NOT_FOUND_BACKOFF, Agenda, Spacing, is_gone, is_lost_for_now, next_poll
 from batchgen.ports import Book, Service
@@ -64,7 +64,7 @@ class Poller:
         self._in_air: set[Watched] = set()
         self._asking: set[asyncio.Task[None]] = set()
         self._limits_in_a_row = 0
-        self._news = asyncio.Event()
+        self._news = Pulse()  # the agenda has another first item
         self._gate = asyncio.Semaphore(QUESTIONS)
         self._hopeless = 0
 
@@ -93,7 +93,7 @@ class Poller:
             now = self._flow.clock()
             wait = max(self._agenda.delay(now), self._spacing.delay(now))
             if wait > 0:
-                await self._news_within(wait)
+                await self._news.wait(wait)
                 continue
             await self._gate.acquire()
             watched = self._agenda.pop()
@@ -108,17 +108,9 @@ class Poller:
         for asking in self._asking:
             asking.cancel()
 
-    async def _news_within(self, seconds: float) -> None:
-        self._news.clear()
-        try:
-            async with asyncio.timeout(None if seconds == float("inf") else seconds):
-                await self._news.wait()
-        except TimeoutError:
-            return
-
     def _plan(self, watched: Watched, delay: float) -> None:
         self._agenda.add(self._flow.clock() + delay, watched)
-        self._news.set()
+        self._news.beat()
 
     def _delay(self, submission: Submission) -> float:
         return next_poll(self._age(submission), self._asker.interval)

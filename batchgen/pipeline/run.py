@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,11 @@ _TICK = 0.5  # seconds between two vitals
 _DISK_TICKS = 4  # vitals between two looks at the free space
 
 
+async def free_bytes(folder: Path) -> int:
+    """How many bytes the file system of this folder still takes.  Raises OSError."""
+    return (await asyncio.to_thread(shutil.disk_usage, folder)).free
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What a run is put together from."""
@@ -36,6 +41,7 @@ class Parts:
     next_orders: NextOrders
     observers: Sequence[Observer]
     now: Callable[[], datetime]
+    free_bytes: Callable[[Path], Awaitable[int]] = free_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +175,7 @@ class Pipeline:
         """Below the reserve of free space nothing new is submitted."""
         least = self._rules.limits.min_free_bytes
         try:
-            free = (await asyncio.to_thread(shutil.disk_usage, self._rules.output)).free
+            free = await self._parts.free_bytes(self._rules.output)
         except OSError as error:
             self.stop(Stop(kind=StopKind.HALT, reason=f"the output folder can't be reached: {error}"))
             return
