@@ -103,7 +103,7 @@ class LedgerBook:
 
     async def superseded(self, submission_key: int, file: str) -> None:
         """An earlier clip stands under another name now."""
-        await self._ledger.write(lambda db: _update(db, submission_key, {"file": file}))
+        await self._ledger.write(lambda db: update(db, submission_key, {"file": file}))
 
     async def stored(self, submission: Submission, warnings: Sequence[str]) -> None:
         """The clip stands under its final name."""
@@ -131,10 +131,10 @@ class LedgerBook:
         )
 
     async def _move(self, submission: Submission, state: State, **columns: str | int | None) -> None:
-        await self._ledger.write(lambda db: _update(db, submission.key, {**columns, "state": state}))
+        await self._ledger.write(lambda db: update(db, submission.key, {**columns, "state": state}))
 
     async def _set(self, submission: Submission, **columns: str | int | None) -> None:
-        await self._ledger.write(lambda db: _update(db, submission.key, columns))
+        await self._ledger.write(lambda db: update(db, submission.key, columns))
 
 
 def _fault_columns(fault: Fault | None) -> dict[str, str | int | None]:
@@ -143,7 +143,8 @@ def _fault_columns(fault: Fault | None) -> dict[str, str | int | None]:
     return {"fault_code": fault.code, "fault_message": fault.message, "fault_stage": fault.stage}
 
 
-def _update(db: sqlite3.Connection, key: int, columns: dict[str, str | int | None]) -> None:
+def update(db: sqlite3.Connection, key: int, columns: dict[str, str | int | None]) -> None:
+    """Change a submission."""
     names = ", ".join(f"{name} = :{name}" for name in columns)
     db.execute(f"UPDATE submissions SET {names} WHERE key = :key", {**columns, "key": key})
 
@@ -153,7 +154,7 @@ def _intend(db: sqlite3.Connection, order: Order, account: Account, at: str) -> 
     if job is None:
         return None
     if job["file"] is None:
-        _fix_file(db, job)
+        fix_file(db, job)
     row = db.execute(
         "INSERT INTO submissions (job, state, reason, account, origin, key_print, request, digest, intended_at,"
         " charged) VALUES (?, 'submitting', ?, ?, ?, ?, ?, ?, ?, 'perhaps') RETURNING key",
@@ -173,7 +174,7 @@ def _intend(db: sqlite3.Connection, order: Order, account: Account, at: str) -> 
     )
 
 
-def _fix_file(db: sqlite3.Connection, job: sqlite3.Row) -> None:
+def fix_file(db: sqlite3.Connection, job: sqlite3.Row) -> None:
     """Fix the name of the clip; a renamed job may still hold the obvious one ("~" stands in no id)."""
     number = 1
     while True:
@@ -199,7 +200,7 @@ def _check(db: sqlite3.Connection, submission: Submission, clip: Clip) -> Placem
         "video": to_video(clip.video),
         "file": placement.file,
     }
-    _update(db, submission.key, columns)
+    update(db, submission.key, columns)
     return placement
 
 
