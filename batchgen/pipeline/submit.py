@@ -129,20 +129,27 @@ class Submitter:
         """Wait for a slot and the pace; False when the run stops instead."""
         flow = self._flow
         while flow.stop is None:
+            if self._sent_all and flow.in_air == 0:
+                reason = f"{flow.sent} clips submitted, as many as this run may"
+                flow.halt(Stop(kind=StopKind.MAX_CLIPS, reason=reason))
+                break
             wait, flow.held_by = self._hold()
             if not wait:
                 flow.held_by = ""
                 return True
             await flow.pulse.wait(wait)
+        flow.held_by = ""
         return False
+
+    @property
+    def _sent_all(self) -> bool:
+        """Whether as many submissions as this run may make were made, or may prove to be."""
+        return self._sender.max_clips is not None and self._flow.sent >= self._sender.max_clips
 
     def _hold(self) -> tuple[float, str]:
         """Seconds to wait before a submission (0: none), and for what."""
         flow, pace = self._flow, self._sender.pace
-        if self._sender.max_clips is not None and flow.sent >= self._sender.max_clips:
-            if flow.in_air == 0:
-                reason = f"{flow.sent} clips submitted, as many as this run may"
-                flow.halt(Stop(kind=StopKind.MAX_CLIPS, reason=reason))
+        if self._sent_all:
             return math.inf, "max clips"
         if flow.slots_taken >= pace.slots:
             return math.inf, "slots" if pace.slots >= pace.ceiling else "service limit"
