@@ -56,7 +56,7 @@ class Flow:
         self.streaks = streaks
         self.pulse = Pulse()
         self.stop: Stop | None = None
-        self.in_air = 0  # POSTs without an answer
+        self.in_air = 0  # submissions whose outcome is not yet known and durable
         self.slots_taken = 0  # tasks at the service, and POSTs in the air that are not yet unknown
         self.accepted = 0  # tasks known to be at the service
         self.sent = 0  # submissions of this run that count

@@ -103,6 +103,14 @@ class Submitter:
             self._flow.in_air += 1
             self._flow.sent += 1
         try:
+            return await self._send(order, ticket)
+        finally:  # only now is it known, and durable, what this submission counts for
+            self._flow.in_air -= 1
+            self._flow.pulse.beat()
+
+    async def _send(self, order: Order, ticket: int) -> bool:
+        """Intent, POST, outcome; whether the same order must be tried again."""
+        try:
             submission = await self._sender.book.intend(order)
         except LedgerNotWritable as error:
             self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
@@ -184,7 +192,6 @@ class Submitter:
         return True
 
     def _over(self, ticket: int) -> None:
-        self._flow.in_air -= 1
         self._sender.pace.answered(ticket, self._flow.clock())
 
     async def _without_answer(
@@ -204,6 +211,7 @@ class Submitter:
                 stage=Stage.SUBMIT,
             )
         if not exchange.done():
+            self._flow.in_air += 1
             self._group.create_task(self._late(submission, exchange, ticket))
             await self._lost(submission, fault)
             return False
@@ -218,14 +226,14 @@ class Submitter:
         try:
             if not await self._answered(exchange, math.inf):
                 await _end(exchange)
-        finally:
             self._over(ticket)
-        if not exchange.cancelled():
-            try:
+            if not exchange.cancelled():
                 await self._settle(submission, exchange.result(), ticket, Status.UNKNOWN)
-            except LedgerNotWritable as error:
-                self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
-        self._flow.pulse.beat()
+        except LedgerNotWritable as error:
+            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+        finally:
+            self._flow.in_air -= 1
+            self._flow.pulse.beat()
 
     # --- outcomes ---------------------------------------------------------------------------------------
 
