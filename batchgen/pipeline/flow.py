@@ -82,6 +82,11 @@ class Flow:
         limit = GRACE if self.stop.kind is StopKind.SIGNAL else self._drain
         return self._stopped_at + limit - self.clock()
 
+    def grace_left(self) -> float:
+        """Seconds that a POST in the air is still awaited after a signal; infinite while none has come."""
+        signalled = self.stop is not None and self.stop.kind is StopKind.SIGNAL
+        return self.patience_left() if signalled else math.inf
+
     # --- stopping ---------------------------------------------------------------------------------------
 
     def halt(self, stop: Stop) -> None:

@@ -179,14 +179,12 @@ class Submitter:
         """Whether the answer came within ``seconds``, cut short by the grace after a signal."""
         until = self._flow.clock() + seconds
         while not exchange.done():
-            left = until - self._flow.clock()
-            if self._flow.stop is not None and self._flow.stop.kind is StopKind.SIGNAL:
-                left = min(left, self._flow.patience_left())
+            left = min(until - self._flow.clock(), self._flow.grace_left())
             if left <= 0:
                 return False
             beat = asyncio.ensure_future(self._flow.pulse.wait(left))
             try:
-                await asyncio.wait({exchange, beat}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({exchange, beat}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 beat.cancel()
         return True
@@ -197,43 +195,44 @@ class Submitter:
     async def _without_answer(
         self, submission: Submission, exchange: asyncio.Task[Outcome], ticket: int
     ) -> bool:
-        """Note that the outcome is unknown; unless the run ends, the exchange stays open for a late answer."""
-        fault = Fault(
-            code="lost",
-            message=f"no answer within {FIRST_PATIENCE:.0f} s",
-            stage=Stage.SUBMIT,
-        )
-        if self._flow.patience_left() <= 0:
-            await _end(exchange)
-            fault = Fault(
-                code="lost",
-                message=f"no answer within {GRACE:.0f} s of the signal that ended the run",
-                stage=Stage.SUBMIT,
-            )
-        if not exchange.done():
+        """A signal ends the exchange; otherwise it stays open for a late answer, and the worker is free."""
+        if self._flow.grace_left() > 0:
             self._flow.in_air += 1
             self._group.create_task(self._late(submission, exchange, ticket))
-            await self._lost(submission, fault)
             return False
+        await _end(exchange)
         self._over(ticket)
         if not exchange.cancelled():
             return await self._settle(submission, exchange.result(), ticket, Status.SUBMITTING)
-        await self._lost(submission, fault)
+        await self._lost(submission, f"no answer within {GRACE:.0f} s of the signal that ended the run")
         return False
 
     async def _late(self, submission: Submission, exchange: asyncio.Task[Outcome], ticket: int) -> None:
-        """Wait for an answer that may still come, to the hard timeout of the exchange."""
+        """Note that the outcome is unknown, then wait for an answer, to the hard timeout of the exchange.
+
+        One after the other: the answer must not reach the ledger before the loss.
+        """
         try:
+            was = await self._noted_lost(submission)
             if not await self._answered(exchange, math.inf):
                 await _end(exchange)
             self._over(ticket)
             if not exchange.cancelled():
-                await self._settle(submission, exchange.result(), ticket, Status.UNKNOWN)
+                await self._settle(submission, exchange.result(), ticket, was)
         except LedgerNotWritable as error:
             self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
         finally:
             self._flow.in_air -= 1
             self._flow.pulse.beat()
+
+    async def _noted_lost(self, submission: Submission) -> Status:
+        """What the ledger has then: it may not be writable, and the answer may still come."""
+        try:
+            await self._lost(submission, f"no answer within {FIRST_PATIENCE:.0f} s")
+        except LedgerNotWritable as error:
+            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            return Status.SUBMITTING
+        return Status.UNKNOWN
 
     # --- outcomes ---------------------------------------------------------------------------------------
 
@@ -259,7 +258,7 @@ class Submitter:
                 return was is Status.SUBMITTING and not isinstance(outcome, Halting)
             case _:
                 if was is Status.SUBMITTING:
-                    await self._lost(submission, outcome.fault(Stage.SUBMIT))
+                    await self._lost(submission, outcome.message, outcome.code)
                 return False
 
     async def _accepted(self, submission: Submission, task_id: str, was: Status) -> None:
@@ -271,7 +270,7 @@ class Submitter:
             )
         except OutcomeUnknown as error:
             if was is Status.SUBMITTING:
-                await self._lost(submission, error.fault(Stage.SUBMIT))
+                await self._lost(submission, error.message, error.code)
             return
         if was is Status.UNKNOWN:
             self._flow.take_slot()
@@ -289,8 +288,9 @@ class Submitter:
         fault = Fault(code="stopped", message="the run stopped before this was sent", stage=Stage.SUBMIT)
         await self._durably(self._sender.book.not_accepted, submission, fault)
 
-    async def _lost(self, submission: Submission, fault: Fault) -> None:
+    async def _lost(self, submission: Submission, message: str, code: str = "lost") -> None:
         """The outcome is unknown: it counts as spent, and holds no slot."""
+        fault = Fault(code=code, message=message, stage=Stage.SUBMIT)
         await self._durably(self._sender.book.lost, submission, fault)
         self._ended(submission, Status.SUBMITTING, Status.UNKNOWN, fault)
         self._flow.halt_if(self._flow.streaks.unknown(fault.message))
