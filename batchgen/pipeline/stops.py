@@ -58,14 +58,15 @@ class Streaks:
     def invalid(self, message: str) -> str | None:
         """The service refused a submission for its parameters, which cost nothing."""
         self._invalid += 1
+        self._unknown = 0
         if self._invalid >= self._most_failures:
             return (
                 f"{self._invalid} submissions in a row were refused for their parameters, the last: {message}"
             )
         return None
 
-    def accepted(self) -> None:
-        """The service took a submission."""
+    def answered(self) -> None:
+        """The service took a submission, or refused it for what it asks for: its parameters were good."""
         self._invalid = self._unknown = 0
 
     def unknown(self, message: str) -> str | None:

@@ -34,7 +34,7 @@ QUEUE = 64
 WORKERS = 32
 #: Seconds after which a POST without an answer shows as unknown, while its exchange stays open.
 FIRST_PATIENCE = 30.0
-#: Seconds without ever reaching the service, nothing under way, after which a person should look.
+#: Seconds in which no submission has reached the service, after which a person should look.
 REACH_PATIENCE = 900.0
 
 Outcome = str | ServiceError
@@ -73,7 +73,7 @@ class Submitter:
     async def feed(self) -> None:
         """Bring the pending jobs from the ledger to the queue, page by page."""
         position = -1
-        while page := await self._sender.next_orders(position, QUEUE):
+        while self._flow.stop is None and (page := await self._sender.next_orders(position, QUEUE)):
             for position, order in page:  # noqa: B007  the last one is where the next page begins
                 await self._queue.put(order)
         self._fed = True
@@ -275,7 +275,7 @@ class Submitter:
         if was is Status.UNKNOWN:
             self._flow.take_slot()
         self._unreached_since = None
-        self._flow.streaks.accepted()
+        self._flow.streaks.answered()
         self._flow.accepted += 1
         self._sender.pace.accepted(self._flow.accepted)
         self._sender.track(news)
@@ -302,9 +302,12 @@ class Submitter:
 
     def _note_refusal(self, error: Refused) -> None:
         streaks = self._flow.streaks
+        self._unreached_since = None
         if isinstance(error, InvalidParameters):
             self._flow.halt_if(streaks.invalid(str(error)))
-        elif error.charged is not Charged.NO:
+            return
+        streaks.answered()
+        if error.charged is not Charged.NO:
             self._flow.halt_if(streaks.failed(str(error)))
 
     def _note_limit(self, error: NotAccepted, ticket: int) -> None:
@@ -317,6 +320,7 @@ class Submitter:
             case Halting():
                 flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
             case RateLimited():
+                self._unreached_since = None
                 pace.limited(ticket, now, error.retry_after, flow.accepted)
             case _:
                 self._note_unreached(error, now)
