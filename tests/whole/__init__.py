@@ -1,0 +1,1 @@
+"""Whole runs as real processes against the simulated service."""
