@@ -5,11 +5,17 @@ Durations are seconds.  The defaults are those of DESIGN.md section 5.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 
 DEFAULT_BASE_URL = "https://www.dmxapi.cn"
 DEFAULT_KEY_VARIABLE = "DMXAPI_API_KEY"
+
+#: Amounts of money are exact to so many decimals, and at most so large.
+AMOUNT_DECIMALS = 6
+LARGEST_AMOUNT = Decimal(10**9)
 
 
 class OnUnknown(StrEnum):
@@ -53,6 +59,26 @@ class Polling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cap:
+    """How much may be spent, and how many clips may be ordered; None: no bound.  Exactly so much is allowed."""
+
+    cost: Decimal | None = None  # in the budget's currency
+    clips: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What clips cost, and where spending ends.  Amounts are exact, and in ``currency``."""
+
+    currency: str = "CNY"  # three capital letters
+    prices: Mapping[tuple[str, str, int], Decimal] = field(default_factory=dict)  # model, resolution, seconds
+    total: Cap = field(default_factory=Cap)  # this output folder, all runs
+    per_day: Cap = field(default_factory=Cap)
+    per_run: Cap = field(default_factory=Cap)
+    failed_clips_are_free: bool = False  # whether a generation that failed counts as spent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything above ``jobs:`` in a job file."""
 
@@ -61,4 +87,5 @@ class Settings:
     ledger: str | None = None  # relative to the job file; None: ledger.sqlite3 in the output folder
     limits: Limits = field(default_factory=Limits)
     polling: Polling = field(default_factory=Polling)
+    budget: Budget = field(default_factory=Budget)
     on_unknown: OnUnknown = OnUnknown.HOLD

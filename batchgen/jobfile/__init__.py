@@ -4,6 +4,7 @@
 of the file, with memory that does not depend on its length.
 """
 
+from batchgen.jobfile.amounts import parse_amount
 from batchgen.jobfile.durations import parse_duration
 from batchgen.jobfile.editor_schema import schema
 from batchgen.jobfile.ids import parse_id
@@ -16,6 +17,7 @@ __all__ = [
     "JobFile",
     "is_loopback",
     "open_job_file",
+    "parse_amount",
     "parse_base_url",
     "parse_duration",
     "parse_id",

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from batchgen.jobfile.fields import DEFAULTS, JOB, SECTION_HELP, SECTIONS, TOP, Field, Fields
-from batchgen.jobfile.kinds import Schema
-from batchgen.settings import Limits, Polling, Service, Settings
+from batchgen.jobfile.fields import DEFAULTS, JOB, SECTION_HELP, SECTIONS, TOP
+from batchgen.jobfile.kinds import Field, Fields, Schema
+from batchgen.settings import Budget, Limits, Polling, Service, Settings
 
-_SETTINGS: dict[str, object] = {"service": Service(), "limits": Limits(), "polling": Polling()}
+_SETTINGS: dict[str, object] = {
+    "service": Service(),
+    "limits": Limits(),
+    "polling": Polling(),
+    "budget": Budget(),
+}
 
 
 def schema() -> dict[str, object]:
     """The JSON Schema (draft 2020-12) of the job file.
 
     It says all that a schema can say.  What it cannot: the bytes of an id, what jobs inherit from the
-    defaults, that `6.0` is no integer.
+    defaults, that `6.0` is no integer, how many decimals an amount has.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -55,11 +60,11 @@ def _properties(declared: Fields, defaults: object) -> Schema:
 
 
 def _property(field: Field, defaults: object) -> Schema:
-    described: Schema = {**field.kind.schema(), "description": field.help}
+    described = field.schema()
     default = getattr(defaults, field.name, None) if defaults is not None else field.default
     if isinstance(default, StrEnum):
         default = str(default)
-    if default is not None:
+    if isinstance(default, (str, int, float)):
         described["default"] = default
     return described
 

@@ -6,9 +6,11 @@ Defaults of settings are not repeated here: they are those of ``batchgen.setting
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from batchgen.jobfile import kinds
+from batchgen.jobfile import kinds, request_kinds, setting_kinds
+from batchgen.jobfile.budget_fields import BUDGET
+from batchgen.jobfile.kinds import Field, Fields, fields
+from batchgen.jobfile.offers import DURATIONS, MODELS, OFFERED
 from batchgen.model import API_DEFAULTS
 from batchgen.settings import OnUnknown
 
@@ -16,38 +18,21 @@ MAX_REPEAT = 10_000
 MAX_PROMPT = 2000  # characters
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """One key: its name, what it takes, what it is for, and what the service takes for granted."""
-
-    name: str
-    kind: kinds.Kind
-    help: str
-    default: object = None
-
-
-Fields = Mapping[str, Field]
-
-
-def _fields(*fields: Field) -> Fields:
-    return {field.name: field for field in fields}
-
-
 def _request(name: str, kind: kinds.Kind, about: str) -> Field:
     return Field(name=name, kind=kind, help=about, default=API_DEFAULTS[name])
 
 
 #: The request keys that jobs share with `defaults`.  A key that nobody names is not sent.
-REQUEST = _fields(
+REQUEST = fields(
     _request(
         "model",
-        kinds.Choice(words=("MiniMax-Hailuo-2.3", "MiniMax-Hailuo-02")),
+        kinds.Choice(words=MODELS),
         "The model. MiniMax-Hailuo-2.3 is preferred.",
     ),
-    _request("duration", kinds.Integer(choices=(6, 10)), "Seconds: 6 or 10 at 768P, 6 at 1080P."),
+    _request("duration", kinds.Integer(choices=DURATIONS), "Seconds: 6 or 10 at 768P, 6 at 1080P."),
     _request(
         "resolution",
-        kinds.Choice(words=("768P", "1080P")),
+        kinds.Choice(words=tuple(OFFERED)),
         "768P is 1366x768, 1080P is 1920x1080; 24 frames a second.",
     ),
     _request("prompt_optimizer", kinds.Boolean(), "Whether the service may rewrite the prompt."),
@@ -57,22 +42,22 @@ REQUEST = _fields(
 
 METADATA = Field(
     name="metadata",
-    kind=kinds.Metadata(),
+    kind=request_kinds.Metadata(),
     help="Whatever you want to find again in the manifest. Never sent.",
 )
 
 DEFAULTS: Fields = {**REQUEST, "metadata": METADATA}
 
 JOB: Fields = {
-    **_fields(
+    **fields(
         Field(
             name="id",
-            kind=kinds.Identifier(),
+            kind=request_kinds.Identifier(),
             help="The clip's file name, without .mp4. Without it, it is made from the request.",
         ),
         Field(
             name="prompt",
-            kind=kinds.Prompt(longest=MAX_PROMPT),
+            kind=request_kinds.Prompt(longest=MAX_PROMPT),
             help="What the clip shall show, 1 to 2000 characters. Camera commands stand in [brackets].",
         ),
         Field(
@@ -85,16 +70,16 @@ JOB: Fields = {
     **DEFAULTS,
 }
 
-SERVICE = _fields(
-    Field(name="base_url", kind=kinds.Url(), help="Any host that speaks the same three calls."),
+SERVICE = fields(
+    Field(name="base_url", kind=setting_kinds.Url(), help="Any host that speaks the same three calls."),
     Field(
         name="api_key_env",
-        kind=kinds.VariableName(),
+        kind=setting_kinds.VariableName(),
         help="The name of the variable that holds the key. The key itself is refused in this file.",
     ),
 )
 
-LIMITS = _fields(
+LIMITS = fields(
     Field(name="in_flight", kind=kinds.Integer(minimum=1, maximum=100_000), help="Tasks at the service at once."),
     Field(
         name="submits_per_minute",
@@ -102,10 +87,10 @@ LIMITS = _fields(
         help="Submissions in any 60 s; null: no limit of ours.",
     ),
     Field(name="downloads", kind=kinds.Integer(minimum=1, maximum=1000), help="Downloads at once."),
-    Field(name="download_patience", kind=kinds.Duration(), help="How long one run tries to fetch one clip."),
+    Field(name="download_patience", kind=setting_kinds.Duration(), help="How long one run tries to fetch one clip."),
     Field(
         name="task_patience",
-        kind=kinds.Duration(),
+        kind=setting_kinds.Duration(),
         help="How long after its submission a run with nothing else left waits for a task.",
     ),
     Field(
@@ -126,39 +111,45 @@ LIMITS = _fields(
     ),
 )  # fmt: skip
 
-POLLING = _fields(
+POLLING = fields(
     Field(
         name="interval",
-        kind=kinds.Duration(auto=True),
+        kind=setting_kinds.Duration(auto=True),
         help="auto: learnt from finished tasks; or the time between two questions about one task.",
     ),
-    Field(name="max_per_second", kind=kinds.Rate(), help="Questions a second over all tasks; null: no ceiling."),
-)  # fmt: skip
+    Field(
+        name="max_per_second",
+        kind=setting_kinds.Rate(),
+        help="Questions a second over all tasks; null: no ceiling.",
+    ),
+)
 
 #: Mappings above the jobs; their values are read key by key.
 SECTIONS: Mapping[str, Fields] = {
     "service": SERVICE,
     "limits": LIMITS,
     "polling": POLLING,
+    "budget": BUDGET,
     "defaults": DEFAULTS,
 }
 SECTION_HELP = {
     "service": "Which service, and under which variable its key stands.",
     "limits": "How much at once, how fast, how long, and when to stop.",
     "polling": "When to ask about a task.",
+    "budget": "What clips cost, and where spending ends.",
     "defaults": "Request keys, and metadata, for every job that does not name them itself.",
 }
 
 #: Single values above the jobs.
-TOP = _fields(
+TOP = fields(
     Field(
         name="output",
-        kind=kinds.FilePath(),
+        kind=setting_kinds.FilePath(),
         help="The output folder, relative to this file. No placeholders.",
     ),
     Field(
         name="ledger",
-        kind=kinds.FilePath(nullable=True),
+        kind=setting_kinds.FilePath(nullable=True),
         help="Another place for the ledger, relative to this file. It must be on a local disk.",
     ),
     Field(
@@ -169,5 +160,5 @@ TOP = _fields(
 )
 
 #: Keys of later versions, and where they will stand.
-LATER_TOP = frozenset({"budget", "edition"})
+LATER_TOP = frozenset({"edition"})
 LATER_JOB = frozenset({"matrix", "from", "columns", "include", "exclude", "filename"})

@@ -53,6 +53,14 @@ class Wrong(Exception):
         self.at = at  # line and column, when it is not the whole value that is wrong
 
 
+class WrongInside(Exception):
+    """A value is a mapping with flaws of its own, each with its place."""
+
+    def __init__(self, flaws: list[Flaw]) -> None:
+        super().__init__("; ".join(flaw.message for flaw in flaws))
+        self.flaws = flaws
+
+
 def secret_name(name: str) -> bool:
     """Whether a key of this name would hold an API key or a password."""
     return bool(_SECRET_NAME.search(name))

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batchgen.jobfile.compose import duplicate
-from batchgen.jobfile.fields import LATER_TOP, SECTIONS, TOP, Field
+from batchgen.jobfile.fields import LATER_TOP, SECTIONS, TOP
 from batchgen.jobfile.flaws import Flaw, Wrong
+from batchgen.jobfile.kinds import Field
 from batchgen.jobfile.mappings import Values, read_mapping, unknown_key, wrong_value
 from batchgen.jobfile.nodes import Broken, Mapping, Node, Scalar
 from batchgen.jobfile.requests import request_flaws
 from batchgen.jobfile.scalars import described, resolve
-from batchgen.settings import Limits, OnUnknown, Polling, Service, Settings
+from batchgen.settings import Budget, Limits, OnUnknown, Polling, Service, Settings
 
 TOP_KEYS: tuple[str, ...] = (*SECTIONS, *TOP, "jobs")
 
@@ -126,5 +127,6 @@ def _settings(values: dict[str, Any]) -> Settings:
         service=Service(**values.get("service", {})),
         limits=Limits(**values.get("limits", {})),
         polling=Polling(**values.get("polling", {})),
+        budget=Budget(**values.get("budget", {})),
         **chosen,
     )

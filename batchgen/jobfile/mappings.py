@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from batchgen.jobfile.fields import Fields
-from batchgen.jobfile.flaws import Flaw, Wrong, close_to, secret_name, secret_value, shown
+from batchgen.jobfile.flaws import Flaw, Wrong, WrongInside, close_to, secret_name, secret_value, shown
+from batchgen.jobfile.kinds import Fields
 from batchgen.jobfile.nodes import Broken, Mapping, Node, Scalar
 from batchgen.jobfile.scalars import described, resolve
 
@@ -12,9 +12,18 @@ _NONE: frozenset[str] = frozenset()
 
 
 def read_mapping(
-    node: Node, fields: Fields, flaws: list[Flaw], *, where: str, later: frozenset[str] = _NONE
+    node: Node,
+    fields: Fields,
+    flaws: list[Flaw],
+    *,
+    where: str,
+    later: frozenset[str] = _NONE,
+    entry: str = "key",
 ) -> Values:
-    """The values of the keys that are right; what is wrong is added to ``flaws``."""
+    """The values of the keys that are right; what is wrong is added to ``flaws``.
+
+    ``where`` and ``entry`` name the mapping and its keys in messages.
+    """
     values: Values = {}
     if not isinstance(node, Mapping):
         _refuse_other(node, flaws, where)
@@ -22,12 +31,14 @@ def read_mapping(
     for key, value in node.pairs:
         field = fields.get(key.text)
         if field is None:
-            flaws.append(unknown_key(key, fields, where=where, later=later))
+            flaws.append(unknown_key(key, fields, where=where, later=later, entry=entry))
         elif type(value) is not Broken:
             try:
                 values[key.text] = field.kind.read(value)
             except Wrong as wrong:
                 flaws.append(wrong_value(key, value, wrong))
+            except WrongInside as inside:
+                flaws.extend(inside.flaws)
     return values
 
 
@@ -49,20 +60,30 @@ def _refuse_other(node: Node, flaws: list[Flaw], where: str) -> None:
     )
 
 
-def unknown_key(key: Scalar, known: Fields, *, where: str, later: frozenset[str]) -> Flaw:
+def unknown_key(
+    key: Scalar, known: Fields, *, where: str, later: frozenset[str] = _NONE, entry: str = "key"
+) -> Flaw:
     """The flaw of a key that has no place here."""
-    message, remedy = _unknown(key.text, known, where, later)
+    message, remedy = _secret(key.text) or _unknown(key.text, known, where, later, entry)
     return Flaw(line=key.line, column=key.column, message=message, remedy=remedy)
 
 
-def _unknown(name: str, known: Fields, where: str, later: frozenset[str]) -> tuple[str, str | None]:
-    if secret_name(name) or secret_value(name):
-        remedy = (
-            "remove it, put the key into the variable DMXAPI_API_KEY, and renew it if the file was shared"
-        )
-        return "a key or password in the job file is refused (its value is not shown)", remedy
+def _secret(name: str) -> tuple[str, str] | None:
+    if not secret_name(name) and not secret_value(name):
+        return None
+    remedy = "remove it, put the key into the variable DMXAPI_API_KEY, and renew it if the file was shared"
+    return "a key or password in the job file is refused (its value is not shown)", remedy
+
+
+def _unknown(
+    name: str, known: Fields, where: str, later: frozenset[str], entry: str
+) -> tuple[str, str | None]:
     if name in later:
         return f"`{name}` is not yet known to this version of batchgen", "remove it"
     near = close_to(name, known)
-    remedy = f"did you mean `{near}`?" if near else f"the keys are {', '.join(known)}"
-    return f"{where} has no key {shown(name)}", remedy
+    names = (
+        f"the {entry}s are {', '.join(known)}"
+        if len(known) > 1
+        else f"the only {entry} is {next(iter(known))}"
+    )
+    return f"{where} has no {entry} {shown(name)}", f"did you mean `{near}`?" if near else names

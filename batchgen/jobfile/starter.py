@@ -16,6 +16,11 @@ limits:
   in_flight: 50                 # tasks at the service at once
   submits_per_minute: 20        # null: no limit of ours
 
+# budget:                       # spending ends here; prices as your provider charges them
+#   currency: CNY
+#   prices: {MiniMax-Hailuo-2.3: {768P: {6: 2.00, 10: 4.00}, 1080P: {6: 3.50}}}
+#   total: {cost: 500}          # this folder, all runs; also per_day, per_run; {clips: 200} needs no prices
+
 defaults:                       # for every job that does not say otherwise
   model: MiniMax-Hailuo-2.3     # or MiniMax-Hailuo-02
   duration: 6                   # seconds; 10 is possible at 768P

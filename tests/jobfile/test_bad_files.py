@@ -17,6 +17,8 @@ from .reading import problems_of, read, write
 
 P = "jobs:\n  - prompt: "  # a job begins in line 2, its prompt in column 13
 X = P + "x\n"
+PRICES = "{768P: {6: 2.0}}"
+M = "budget:\n  prices:\n    MiniMax-Hailuo-2.3: "
 BOMB = "".join(f"x-{n}: &{n} [{', '.join([f'*{n - 1}'] * 9) if n else '1'}]\n" for n in range(9))
 
 #: content, line, column, job, part of the message, part of the remedy
@@ -90,7 +92,7 @@ BAD: list[tuple[str | bytes, int, int, str | None, str, str]] = [
     (X + "    Duration: 6\n", 3, 5, "number 1", '"Duration"', "did you mean `duration`?"),
     (X + "    colour: red\n", 3, 5, "number 1", '"colour"', "the keys are id, prompt"),
     (X + "    matrix: {a: [1]}\n", 3, 5, "number 1", "`matrix` is not yet known to this version", "remove"),
-    ("budget: {currency: CNY}\n" + X, 1, 1, None, "`budget` is not yet known to this version", "remove"),
+    ("edition: today\n" + X, 1, 1, None, "`edition` is not yet known to this version", "remove"),
     # requests
     (P + "2024\n", 2, 13, "number 1", "`prompt` must be text, not the number 2024", '"2024"'),
     (P + "''\n", 2, 13, "number 1", "empty", "show"),
@@ -139,6 +141,62 @@ BAD: list[tuple[str | bytes, int, int, str | None, str, str]] = [
     ("service: {base_url: 'ftp://example.com'}\n" + X, 1, 21, None, "https://", "https://www.dmxapi.cn"),
     ("service: {base_url: 'https://a.cn?x=1'}\n" + X, 1, 21, None, "no query", "https://"),
     ("service: {base_url: 'https://'}\n" + X, 1, 21, None, "no host", "https://"),
+    # the budget
+    ("budget: 500\n" + X, 1, 9, None, "`budget` must be a mapping of keys", "key: value"),
+    ("budget: {totl: {cost: 5}}\n" + X, 1, 10, None, '`budget` has no key "totl"', "did you mean `total`?"),
+    ("budget: {currency: cny}\n" + X, 1, 20, None, "three capital letters", "write CNY"),
+    ("budget: {currency: 元}\n" + X, 1, 20, None, "three capital letters", "CNY or USD"),
+    ("budget: {currency: 156}\n" + X, 1, 20, None, "must be text", '"156"'),
+    ("budget: {failed_clips_are_free: 1}\n" + X, 1, 33, None, "true or false", "write true"),
+    ("budget: {total: 500}\n" + X, 1, 17, None, "mapping of keys, not the number 500", "{cost: 500}"),
+    ("budget:\n  per_day:\n" + X, 2, 3, None, "`per_day` has no value", "{cost: 500}"),
+    ("budget: {per_run: {}}\n" + X, 1, 19, None, "`per_run` is empty", "{cost: 500}"),
+    ("budget: {total: {price: 5}}\n" + X, 1, 18, None, '`total` has no key "price"', "cost, clips"),
+    ("budget: {total: {clip: 5}}\n" + X, 1, 18, None, '`total` has no key "clip"', "`clips`?"),
+    ("budget: {total: {clips: -1}}\n" + X, 1, 25, None, "from 0 to 1000000000, not -1", ""),
+    ("budget: {total: {clips: 1.0}}\n" + X, 1, 25, None, "a whole number", "write 1"),
+    ("budget: {total: {cost: ~}}\n" + X, 1, 24, None, "`cost` has no value", "`2.50`"),
+    ("budget: {total: {cost: -0.01}}\n" + X, 1, 24, None, "negative", "0 or more"),
+    ("budget: {total: {cost: 1000000000.01}}\n" + X, 1, 24, None, "at most 1,000,000,000", "smaller"),
+    ("budget: {total: {cost: 1e999}}\n" + X, 1, 24, None, "at most 1,000,000,000", "smaller"),
+    ("budget: {total: {cost: 1e99999999999999999999}}\n" + X, 1, 24, None, "amount of money", "`2.50`"),
+    ("budget: {total: {cost: 1e-999999}}\n" + X, 1, 24, None, "6 decimals", "round it"),
+    ("budget: {total: {cost: '0.0000001'}}\n" + X, 1, 24, None, "6 decimals", "round it"),
+    ("budget: {total: {cost: .nan}}\n" + X, 1, 24, None, "amount of money", "`2.50`"),
+    ("budget: {total: {cost: .inf}}\n" + X, 1, 24, None, "amount of money", "`2.50`"),
+    ("budget: {total: {cost: true}}\n" + X, 1, 24, None, "amount of money, not true", "`2.50`"),
+    ("budget: {total: {cost: [5]}}\n" + X, 1, 24, None, "a single value, not a list", ""),
+    ("budget: {total: {cost: 500 CNY}}\n" + X, 1, 24, None, '"500 CNY"', "no currency"),
+    ("budget: {total: {cost: '2,50'}}\n" + X, 1, 24, None, '"2,50"', "no commas"),
+    ("budget: {total: {cost: '1e3'}}\n" + X, 1, 24, None, '"1e3"', "digits and a dot"),
+    ("budget: {total: {cost: '٣'}}\n" + X, 1, 24, None, "amount of money", "digits"),
+    (
+        "budget: {prices: []}\n" + X,
+        1,
+        18,
+        None,
+        "mapping of models, not a list",
+        "{MiniMax-Hailuo-2.3: {768P",
+    ),
+    (f"budget:\n  prices:\n    hailuo-2.3: {PRICES}\n" + X, 3, 5, None, "no model", "`MiniMax-Hailuo-2.3`?"),
+    (
+        "budget: {prices: {sora: 1}}\n" + X,
+        1,
+        19,
+        None,
+        'no model "sora"',
+        "the models are MiniMax-Hailuo-2.3",
+    ),
+    (M + "{768p: {6: 2.0}}\n" + X, 3, 26, None, 'no resolution "768p"', "did you mean `768P`?"),
+    (M + "{4K: {6: 2.0}}\n" + X, 3, 26, None, 'no resolution "4K"', "the resolutions are 768P, 1080P"),
+    (M + "2.00\n" + X, 3, 25, None, "mapping of resolutions, not the number 2.00", "{768P: {6: 2.00}}"),
+    (M + "{768P: 2.00}\n" + X, 3, 32, None, "mapping of durations, not the number 2.00", "{6: 2.00}"),
+    (M + "{768P: {7: 2.0}}\n" + X, 3, 33, None, '768P has no duration "7"', "the durations are 6, 10"),
+    (M + "{768P: {6s: 2.0}}\n" + X, 3, 33, None, '768P has no duration "6s"', "did you mean `6`?"),
+    (M + "{1080P: {10: 7.0}}\n" + X, 3, 34, None, '1080P has no duration "10"', "the only duration is 6"),
+    (M + "{768P: {6: free}}\n" + X, 3, 36, None, "`6` must be an amount of money, not the text", "`2.50`"),
+    (M + "\n      768P:\n        6:\n" + X, 5, 9, None, "`6` has no value", "`2.50`"),
+    (M + '{768P: {6: 2.0, "6": 3.0}}\n' + X, 3, 41, None, '"6" stands here twice', "remove one"),
 ]
 
 
@@ -172,9 +230,24 @@ def test_all_problems_are_told_in_one_go(tmp_path: Path) -> None:
     assert [entry.id for entry in entries if isinstance(entry, Job)] == ["5bb972d6a0cc"]
 
 
+def test_every_flaw_within_a_budget_is_told(tmp_path: Path) -> None:
+    """Mappings within mappings hide nothing either, whatever their depth."""
+    content = (
+        "budget:\n  currency: yuan\n  prices:\n    MiniMax-Hailuo-2.3:\n      768P: {6: two, 7: 3}\n"
+        "      1080P: {6: -1, 10: 2}\n    hailuo-2: {}\n  total: {cost: a lot, clips: many}\n  per_dy: {}\n"
+        + X
+    )
+    problems = problems_of(tmp_path, content)
+    assert [problem.source.line for problem in problems] == [2, 5, 5, 6, 6, 7, 8, 8, 9]
+    assert all(problem.remedy for problem in problems if "`clips`" not in problem.message)
+
+
 @pytest.mark.parametrize(
     "head",
     [
+        "budget: {prices: {SECRET: 1}}",
+        "budget: {total: {cost: SECRET}}",
+        "budget: {currency: SECRET}",
         "service: {api_key: SECRET}",
         "api_key: SECRET",
         "defaults: {api-key: SECRET}",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from batchgen.jobfile import STARTER, open_job_file
 from batchgen.model import Job, Problem
-from batchgen.settings import Limits, OnUnknown, Polling, Service, Settings
+from batchgen.settings import Budget, Cap, Limits, OnUnknown, Polling, Service, Settings
 
 from .reading import jobs_of, problems_of, read, write
 
@@ -33,6 +35,15 @@ limits:
   max_clip_bytes: 1000
   min_free_bytes: 0
 polling: {interval: 2.5, max_per_second: ~}
+budget:
+  currency: USD
+  prices:
+    MiniMax-Hailuo-2.3: {768P: {6: 0.28, 10: 0.56}, 1080P: {6: "0.49"}}
+    MiniMax-Hailuo-02: {768P: {"6": .1}}
+  total: {cost: 500}
+  per_day: {clips: 200}
+  per_run: {cost: 1e2, clips: 0}
+  failed_clips_are_free: true
 on_unknown: resubmit
 """
 SETTINGS = Settings(
@@ -51,6 +62,19 @@ SETTINGS = Settings(
         min_free_bytes=0,
     ),
     polling=Polling(interval=2.5, max_per_second=None),
+    budget=Budget(
+        currency="USD",
+        prices={
+            ("MiniMax-Hailuo-2.3", "768P", 6): Decimal("0.28"),
+            ("MiniMax-Hailuo-2.3", "768P", 10): Decimal("0.56"),
+            ("MiniMax-Hailuo-2.3", "1080P", 6): Decimal("0.49"),
+            ("MiniMax-Hailuo-02", "768P", 6): Decimal("0.10"),
+        },
+        total=Cap(cost=Decimal(500)),
+        per_day=Cap(clips=200),
+        per_run=Cap(cost=Decimal(100), clips=0),
+        failed_clips_are_free=True,
+    ),
     on_unknown=OnUnknown.RESUBMIT,
 )
 
@@ -174,6 +198,41 @@ def test_starter_and_example_are_valid_as_they_stand(tmp_path: Path) -> None:
     }
     assert {job.request.seconds for job in jobs} == {6, 10}
     assert EXAMPLE.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=")
+
+
+@pytest.mark.parametrize("text", [STARTER, EXAMPLE.read_text(encoding="utf-8")], ids=["starter", "example"])
+def test_the_budget_in_starter_and_example_needs_only_its_comment_signs_removed(
+    tmp_path: Path, text: str
+) -> None:
+    """What stands there as a comment is a budget, as it stands."""
+    block = re.search(r"^# budget:.*\n(#  .*\n)+", text, re.MULTILINE)
+    assert block is not None
+    uncommented = re.sub("^# ", "", block.group(), flags=re.MULTILINE)
+    file = open_job_file(write(tmp_path, text.replace(block.group(), uncommented)))
+    assert file.problems == ()
+    assert file.settings.budget.total.cost == 500
+    assert file.settings.budget.prices["MiniMax-Hailuo-2.3", "768P", 10] == 4
+
+
+@pytest.mark.parametrize("style", ["{}", '"{}"', "'{}'"])
+@given(micros=st.integers(0, 10**15), more=st.sampled_from(["", "0", "00000"]))
+def test_amounts_are_exactly_what_was_written(
+    tmp_path_factory: pytest.TempPathFactory, style: str, micros: int, more: str
+) -> None:
+    """An amount of up to six decimals and a thousand million passes to the digit, with quotes and without."""
+    text = f"{micros // 10**6}.{micros % 10**6:06d}{more}"
+    content = f"budget: {{total: {{cost: {style.format(text)}}}}}\njobs: [{{prompt: x}}]\n"
+    file = open_job_file(write(tmp_path_factory.mktemp("amounts"), content))
+    assert (file.problems, file.settings.budget.total.cost) == ((), Decimal(micros).scaleb(-6))
+
+
+def test_prices_can_be_shared_by_anchors(tmp_path: Path) -> None:
+    """Two models with the same prices need them once."""
+    content = (
+        "budget:\n  prices:\n    MiniMax-Hailuo-2.3: &p {768P: {6: 2}}\n    MiniMax-Hailuo-02: *p\njobs: []\n"
+    )
+    prices = open_job_file(write(tmp_path, content)).settings.budget.prices
+    assert prices == {(model, "768P", 6): 2 for model in ("MiniMax-Hailuo-2.3", "MiniMax-Hailuo-02")}
 
 
 def test_a_flag_without_effect_is_a_warning(tmp_path: Path) -> None:

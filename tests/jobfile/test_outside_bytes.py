@@ -59,6 +59,12 @@ _PIECES = st.sampled_from(
         "\r",
         "\ufeff",
         "service: ",
+        "budget: ",
+        "prices: ",
+        "total: ",
+        "cost: ",
+        "768P: ",
+        "1e9",
     ]
 )
 _YAMLISH = st.lists(_PIECES, max_size=40).map(lambda pieces: "".join(pieces).encode())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.jobfile import parse_base_url, parse_duration, parse_id
+from batchgen.jobfile import parse_amount, parse_base_url, parse_duration, parse_id
 from batchgen.jobfile.camera import COMMANDS, camera_warnings
 
 from .reading import jobs_of, read, write
@@ -127,6 +127,27 @@ def test_what_is_no_duration_is_told_with_the_forms(text: str) -> None:
     """Other texts raise ValueError, and say what to write."""
     with pytest.raises(ValueError, match="duration"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "2", "2.0", "2.50", " 500 ", "0.000001", "1000000000", "1000000000.000"]
+)
+def test_amounts_are_read_to_the_digit(text: str) -> None:
+    """Digits, with or without a dot between them."""
+    assert str(parse_amount(text)) == text.strip()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "-1", "+1", "1e3", ".5", "5.", "2,50", "1_000", "007", "2 CNY", "¥2", "٣", "nan", "inf"),
+        *("0x1", "1.2.3", "0.0000001", "1000000000.01", "9" * 5000, "Infinity", "2\n3"),
+    ],
+)
+def test_what_is_no_amount_is_told_with_the_form(text: str) -> None:
+    """Signs, exponents, commas, currencies and what is out of bounds raise ValueError with what to write."""
+    with pytest.raises(ValueError, match=r"amount .*; "):
+        parse_amount(text)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.jobfile import STARTER, schema
+from batchgen.jobfile.budget_fields import BUDGET
 from batchgen.jobfile.fields import LIMITS, POLLING, SERVICE, TOP
 from batchgen.model import Problem
-from batchgen.settings import Limits, Polling, Service, Settings
+from batchgen.settings import Budget, Limits, Polling, Service, Settings
 
 from .reading import read, write
 
@@ -30,8 +31,13 @@ VALUES: list[object] = [
     "resubmit", "狐狸", "a b", ".a", "a/b", "out/{date}", "~/a", "a" * 121, "x" * 2001,
     "a\u0007b", "MY_KEY", "1KEY",
     "https://a.cn", "https://a.cn/v1", "http://a.cn", "http://127.0.0.1:80", "https://u@a.cn", "https://a.cn?b",
+    "CNY", "cny", "CNYX", "2.00", "2.0000000", "-1", "1e3", "007", "2,50", 2.5,
+    1e-05, 1_000_000_000,
+    {"cost": 2.5}, {"cost": "2.50", "clips": 0}, {"clips": -1}, {"cost": None},
+    {"MiniMax-Hailuo-2.3": {"768P": {"6": 2.5}}},
     [], ["x"], {}, {"a": 1}, {"a": [None, {"b": "c"}]},
 ]  # fmt: skip
+SECTIONS_OF_SETTINGS = (("service", SERVICE), ("limits", LIMITS), ("polling", POLLING), ("budget", BUDGET))
 KEYS = [
     "id",
     "prompt",
@@ -55,6 +61,43 @@ JOBS = st.one_of(
     _some(*KEYS),
     st.sampled_from(VALUES),
 )
+#: Amounts at their bounds; as durations or whole numbers a schema cannot tell them from good ones.
+BOUNDS: list[object] = [
+    "1000000000",
+    "1000000000.0",
+    "1000000000.01",
+    "0.000001",
+    "0.0000001",
+    0,
+    2.0,
+    1e9,
+    1e22,
+]
+AMOUNTS = st.one_of(
+    st.sampled_from(BOUNDS),
+    st.sampled_from(VALUES),
+    st.floats(0, 10).map(lambda x: round(x, 5)),
+    st.decimals(0, 10, places=2).map(str),
+)
+
+
+def _nested(
+    inner: st.SearchStrategy[object], *names: str
+) -> st.SearchStrategy[object]:  # a mapping, or what is none
+    mappings = st.dictionaries(st.sampled_from(names), inner, max_size=2)
+    return st.one_of(mappings, mappings, mappings, st.sampled_from(VALUES))
+
+
+CAPS = _nested(AMOUNTS, "cost", "clips")
+PRICES = _nested(
+    _nested(_nested(AMOUNTS, "6", "10", "7"), "768P", "1080P", "768p"),
+    "MiniMax-Hailuo-2.3",
+    "MiniMax-Hailuo-02",
+)
+BUDGETS = st.fixed_dictionaries(
+    {},
+    optional={"currency": st.just("USD"), "prices": PRICES, "total": CAPS, "per_day": CAPS, "per_run": CAPS},
+)
 FILES = st.fixed_dictionaries(
     {"jobs": st.one_of(st.lists(JOBS, max_size=2), st.just([{"prompt": "x"}]))},
     optional={
@@ -64,7 +107,7 @@ FILES = st.fixed_dictionaries(
         "defaults": _some(*KEYS[3:8], "prompt"),
         **{name: st.sampled_from(VALUES) for name in TOP},
         "x-anything": st.sampled_from(VALUES),
-        "budget": st.just({}),
+        "budget": st.one_of(BUDGETS, _some(*BUDGET, "totl"), st.sampled_from(VALUES)),
     },
 )
 
@@ -93,13 +136,24 @@ def test_schema_and_reader_agree_on_every_key(tmp_path: Path, value: object) -> 
     """Each value under each key is taken by both or by neither."""
     files: list[dict[str, object]] = [{"jobs": [{"prompt": "x", key: value}]} for key in KEYS]
     files += [{"defaults": {key: value}, "jobs": [{"prompt": "x"}]} for key in KEYS[3:8]]
-    for section, keys in (("service", SERVICE), ("limits", LIMITS), ("polling", POLLING)):
+    for section, keys in SECTIONS_OF_SETTINGS:
         files += [{section: {key: value}, "jobs": [{"prompt": "x"}]} for key in keys]
+    models = {"MiniMax-Hailuo-2.3": {"1080P": {"6": value}}}
+    for budget in ({"total": {"cost": value}}, {"per_run": {"clips": value}}, {"prices": models}):
+        files.append({"budget": budget, "jobs": [{"prompt": "x"}]})
     files += [
-        {key: value, "jobs": [{"prompt": "x"}]} for key in (*TOP, "service", "limits", "defaults", "jobs")
+        {key: value, "jobs": [{"prompt": "x"}]}
+        for key in (*TOP, "service", "limits", "budget", "defaults", "jobs")
     ]
     for content in files:
         assert VALIDATOR.is_valid(content) == _reader_accepts(tmp_path, content), content
+
+
+@pytest.mark.parametrize("value", BOUNDS)
+def test_schema_and_reader_agree_on_the_bounds_of_amounts(tmp_path: Path, value: object) -> None:
+    """The largest amount, and the last decimal, are the same for both."""
+    content = {"budget": {"total": {"cost": value}}, "jobs": [{"prompt": "x"}]}
+    assert VALIDATOR.is_valid(content) == _reader_accepts(tmp_path, content)
 
 
 def test_the_schema_is_one_and_accepts_starter_and_example() -> None:
@@ -108,12 +162,15 @@ def test_the_schema_is_one_and_accepts_starter_and_example() -> None:
     example = Path(__file__).parents[2] / "jobs.example.yaml"
     for text in (STARTER, example.read_text(encoding="utf-8")):
         VALIDATOR.validate(yaml.safe_load(text))
-    limits = json.loads(json.dumps(schema()))["properties"]["limits"]["properties"]
-    assert limits["in_flight"]["default"] == Limits().in_flight
+    sections = json.loads(json.dumps(schema()))["properties"]
+    assert sections["limits"]["properties"]["in_flight"]["default"] == Limits().in_flight
+    assert sections["budget"]["properties"]["currency"]["default"] == Budget().currency
 
 
-@pytest.mark.parametrize(("settings", "keys"), [(Service, SERVICE), (Limits, LIMITS), (Polling, POLLING)])
+@pytest.mark.parametrize(
+    ("settings", "keys"), [(Service, SERVICE), (Limits, LIMITS), (Polling, POLLING), (Budget, BUDGET)]
+)
 def test_every_setting_has_a_key_and_every_key_a_setting(settings: type, keys: dict[str, object]) -> None:
     """Declared keys and settings cannot drift apart."""
     assert {field.name for field in dataclasses.fields(settings)} == set(keys)
-    assert {field.name for field in dataclasses.fields(Settings)} == {*TOP, "service", "limits", "polling"}
+    assert {field.name for field in dataclasses.fields(Settings)} == {*TOP, *dict(SECTIONS_OF_SETTINGS)}
