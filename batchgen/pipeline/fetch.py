@@ -113,6 +113,14 @@ class Downloads:
             wanted.since = self._flow.clock()
         wanted.tries += 1
         try:
+            await self._try(wanted)
+        except LedgerNotWritable as error:
+            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            self._plan(wanted, _CEILING)
+
+    async def _try(self, wanted: Wanted) -> None:
+        """Bring it to disk, or decide what its error means.  Raises LedgerNotWritable."""
+        try:
             if not await self._finish_earlier(wanted.submission):
                 await self._fetch(wanted)
         except LinkExpired as error:
@@ -129,9 +137,6 @@ class Downloads:
             await self._rest(
                 wanted.submission, Fault(code="disk_full", message=str(error), stage=Stage.STORE)
             )
-        except LedgerNotWritable as error:
-            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
-            self._plan(wanted, _CEILING)
 
     async def _finish_earlier(self, submission: Submission) -> bool:
         """A clip that was checked, and perhaps renamed, before the last run ended needs no download."""
