@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from batchgen.download import clip_warnings
 from batchgen.errors import (
@@ -163,6 +163,7 @@ class Downloads:
             part = parts.store.part(submission)
             clip = await parts.fetcher.fetch(wanted.links, part)
             placement = await parts.book.checked(submission, clip)
+            wanted.submission = replace(submission, checked=clip)
             if placement.keep_key is not None and placement.over is not None:
                 await parts.store.keep(placement.file, placement.over, placement.keep_as)
                 await parts.book.superseded(placement.keep_key, placement.keep_as)
