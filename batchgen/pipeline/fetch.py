@@ -11,6 +11,7 @@ from batchgen.errors import (
     DiskFull,
     DownloadError,
     FileTaken,
+    Halting,
     KeyRefused,
     LedgerNotWritable,
     LinkExpired,
@@ -207,6 +208,9 @@ class Downloads:
                 reason = f"the service refuses the API key: {error}"
                 self._flow.halt(Stop(kind=StopKind.KEY_REFUSED, reason=reason))
                 await self._rest(wanted.submission, fault)
+            case Halting():
+                self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+                await self._again(wanted, fault)
             case RateLimited() | Transient():
                 await self._again(wanted, fault, error.retry_after or 0.0)
             case _:
