@@ -148,7 +148,7 @@ def _key(this: Run) -> str:
 def _open(this: Run, staging: Staging) -> Ledger:
     """The ledger with the job file's jobs in it."""
     place, options = this.place, this.options
-    ledger = open_ledger(place, options, this.now(), this.warn)
+    ledger = open_ledger(place, options, this.now(), this.warn, visit=not this.submit)
     try:
         try:
             ledger.reconcile(
@@ -169,12 +169,17 @@ def _open(this: Run, staging: Staging) -> Ledger:
     return ledger
 
 
-def open_ledger(place: Place, options: Options, now: datetime, warn: Callable[[str], None]) -> Ledger:
-    """Open or begin the ledger of a folder, or restore it from the manifest.  Raises LedgerError."""
+def open_ledger(
+    place: Place, options: Options, now: datetime, warn: Callable[[str], None], *, visit: bool = False
+) -> Ledger:
+    """Open or begin the ledger of a folder, or restore it from the manifest.  Raises LedgerError.
+
+    ``visit``: the service may be one that the ledger belonged to earlier, as nothing new is sent there.
+    """
     if options.rebuild_ledger:
         rebuild_from_manifest(place, now, warn)
     folder.refuse_without_ledger(place.output, place.ledger)
-    return Ledger.open(place.ledger, origin=place.origin, now=now, switch=options.switch_service)
+    return Ledger.open(place.ledger, origin=place.origin, now=now, switch=options.switch_service, visit=visit)
 
 
 def _tidy(this: Run, ledger: Ledger) -> None:
@@ -200,8 +205,9 @@ def _tidy(this: Run, ledger: Ledger) -> None:
             "--restore-missing fetches them again if the service still has them"
         )
     for origin, number in ledger.ask(lambda db: queries.open_at_others(db, place.origin)).items():
+        at = "1 submission is" if number == 1 else f"{number} submissions are"
         this.warn(
-            f"{number} submissions are under way at {origin}; collect --base-url {origin} brings them in"
+            f"{at} under way at {origin}; this brings in what is there: {this.commands.at(origin).collect()}"
         )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from batchgen.errors import LedgerError, LedgerNotWritable
-from batchgen.ledger import opening
+from batchgen.ledger import opening, queries
 from batchgen.ledger.reconcile import Reconciled, reconcile
 from batchgen.ledger.rows import to_time
 from batchgen.ledger.snapshot import snapshot
@@ -42,21 +42,24 @@ class Ledger:
     # --- opening and closing -------------------------------------------------------------------------
 
     @classmethod
-    def open(cls, path: Path, *, origin: str, now: datetime, switch: bool = False) -> Ledger:
+    def open(
+        cls, path: Path, *, origin: str, now: datetime, switch: bool = False, visit: bool = False
+    ) -> Ledger:
         """Open the ledger, or begin one for the service ``origin``.
 
-        Raises LedgerError when it is damaged, newer, of another service (unless ``switch``), or would lie on
-        a network file system.
+        Raises LedgerError when it is damaged, newer, of another service, or would lie on a network file
+        system.  ``switch`` makes it belong to ``origin`` from now on; with ``visit`` something must have been
+        sent there before, and it goes on belonging to the service that it belongs to.
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             opening.refuse_network(path, opening.mounts())
         except OSError as error:
             raise LedgerError(f"{path}: the ledger can't be opened: {error}") from error
-        return cls._open(path, origin, now, switch=switch)
+        return cls._open(path, origin, now, switch=switch, visit=visit)
 
     @classmethod
-    def _open(cls, path: Path, origin: str, now: datetime, *, switch: bool) -> Ledger:
+    def _open(cls, path: Path, origin: str, now: datetime, *, switch: bool, visit: bool = False) -> Ledger:
         try:
             if path.exists():
                 opening.refuse_damaged_header(path)
@@ -64,7 +67,7 @@ class Ledger:
                 opening.create(path, first_facts(origin, now))
             ledger = cls(opening.connect_checked(path), path)
             try:
-                ledger._settle_origin(origin, switch=switch)
+                ledger._settle_origin(origin, switch=switch, visit=visit)
             except BaseException:
                 ledger.close()
                 raise
@@ -107,9 +110,9 @@ class Ledger:
         finally:
             self._connection.close()
 
-    def _settle_origin(self, origin: str, *, switch: bool) -> None:
+    def _settle_origin(self, origin: str, *, switch: bool, visit: bool) -> None:
         known = self.fact("origin")
-        if known == origin:
+        if known == origin or (visit and self.ask(lambda db: queries.was_used(db, origin))):
             return
         if not switch:
             raise LedgerError(

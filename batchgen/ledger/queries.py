@@ -107,6 +107,12 @@ def open_at_others(db: sqlite3.Connection, origin: str) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
+def was_used(db: sqlite3.Connection, origin: str) -> bool:
+    """Whether anything was ever sent to this service."""
+    row = db.execute("SELECT EXISTS (SELECT 1 FROM submissions WHERE origin = ?)", (origin,)).fetchone()
+    return bool(row[0])
+
+
 def sent_since(db: sqlite3.Connection, origin: str, since: datetime) -> list[datetime]:
     """When submissions left for this service, from ``since`` on."""
     rows = db.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from batchgen.reports.terminal import clean
 
@@ -19,6 +19,14 @@ class Commands:
 
     job_file: str
     options: tuple[str, ...] = ()
+
+    def at(self, base_url: str) -> Commands:
+        """The same commands for another service."""
+        words = list(self.options)
+        while "--base-url" in words:
+            place = words.index("--base-url")
+            del words[place : place + 2]
+        return replace(self, options=(*words, "--base-url", base_url))
 
     def run(self, *options: str) -> str:
         """Carry on with the job file."""
