@@ -45,6 +45,7 @@ class Wanted:
     since: float = math.nan  # when the first try began, on the loop's clock
     tries: int = 0
     links: Links | None = None
+    fault: Fault | None = None  # of the last try
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ class Downloads:
         self._flow, self._collector = flow, collector
         self._agenda: Agenda[Wanted] = Agenda()
         self.running = 0
-        self._linked = 0
+        self._asking = 0
 
     @property
     def waiting(self) -> int:
@@ -74,9 +75,14 @@ class Downloads:
         return len(self._agenda)
 
     @property
-    def with_link(self) -> int:
-        """Downloads that need no further call to the API."""
-        return self._linked + sum(wanted.links is not None for wanted in self._agenda.items())
+    def in_hand(self) -> int:
+        """Clips that may reach the disk without a further call to the API."""
+        return self.running - self._asking + sum(map(_in_hand, self._agenda.items()))
+
+    def left(self) -> list[tuple[Submission, Fault]]:
+        """Clips that wait and are not tried any more, with the reason where one is known."""
+        faults = [(wanted.submission, wanted.fault or self._no_link()) for wanted in self._agenda.items()]
+        return [(submission, fault) for submission, fault in faults if fault is not None]
 
     @property
     def too_many(self) -> bool:
@@ -144,34 +150,48 @@ class Downloads:
         clip = submission.checked
         if clip is None:
             return False
-        placement = await self._collector.book.checked(submission, clip)
-        if not await self._collector.store.holds(placement.file, clip):
+        book, store = self._collector.book, self._collector.store
+        placement = await book.checked(submission, clip)
+        if not await store.holds(placement.file, clip):
             return False
+        # What came behind the name may be missing: the folder on disk, the partial file away.
+        await store.put(store.part(submission), placement.file, clip, placement.over)
         await self._stored(submission, clip, placement.file)
         return True
 
     async def _fetch(self, wanted: Wanted) -> None:
         submission, parts = wanted.submission, self._collector
         if wanted.links is None:
-            if not self._flow.may_call:
-                fault = Fault(code="no_link", message="no link could be asked for", stage=Stage.RETRIEVE)
-                await self._rest(submission, fault)
+            if (fault := self._no_link()) is not None:
+                await self._rest(submission, wanted.fault or fault)
                 return
-            wanted.links = await parts.service.retrieve(submission.file_id, submission.task_id)
-            self._flow.answered()
-        self._linked += 1
+            wanted.links = await self._ask(submission)
+            if submission.not_found_since is not None:
+                wanted.submission = submission = await parts.book.found(submission)
+        part = parts.store.part(submission)
+        clip = await parts.fetcher.fetch(wanted.links, part)
+        placement = await parts.book.checked(submission, clip)
+        wanted.submission = replace(submission, checked=clip)
+        if placement.keep_key is not None and placement.over is not None:
+            await parts.store.keep(placement.file, placement.over, placement.keep_as)
+            await parts.book.superseded(placement.keep_key, placement.keep_as)
+        await parts.store.put(part, placement.file, clip, placement.over)
+        await self._stored(submission, clip, placement.file)
+
+    async def _ask(self, submission: Submission) -> Links:
+        self._asking += 1
         try:
-            part = parts.store.part(submission)
-            clip = await parts.fetcher.fetch(wanted.links, part)
-            placement = await parts.book.checked(submission, clip)
-            wanted.submission = replace(submission, checked=clip)
-            if placement.keep_key is not None and placement.over is not None:
-                await parts.store.keep(placement.file, placement.over, placement.keep_as)
-                await parts.book.superseded(placement.keep_key, placement.keep_as)
-            await parts.store.put(part, placement.file, clip, placement.over)
-            await self._stored(submission, clip, placement.file)
+            links = await self._collector.service.retrieve(submission.file_id, submission.task_id)
         finally:
-            self._linked -= 1
+            self._asking -= 1
+        self._flow.answered()
+        return links
+
+    def _no_link(self) -> Fault | None:
+        """Why no link can be asked for any more, once that is so."""
+        if self._flow.may_call:
+            return None
+        return Fault(code="no_link", message="no link could be asked for", stage=Stage.RETRIEVE)
 
     async def _stored(self, submission: Submission, clip: Clip, file: str) -> None:
         await self._collector.book.stored(submission, clip_warnings(submission.request, clip))
@@ -181,6 +201,7 @@ class Downloads:
 
     async def _again(self, wanted: Wanted, fault: Fault, at_least: float = 0.0) -> None:
         """Plan the next try, unless the patience for this clip is over."""
+        wanted.fault = fault
         draw = random.random()  # noqa: S311  no secret
         wait = max(at_least, full_jitter(wanted.tries, first=_FIRST, ceiling=_CEILING, draw=draw))
         if self._flow.clock() + wait - wanted.since > self._collector.patience:
@@ -231,3 +252,7 @@ class Downloads:
     async def _failed(self, submission: Submission, fault: Fault) -> None:
         await self._collector.book.failed(submission, fault, Charged.YES)
         self._flow.changed(submission, Status.GENERATED, Status.FAILED, fault=fault)
+
+
+def _in_hand(wanted: Wanted) -> bool:
+    return wanted.links is not None or wanted.submission.checked is not None

@@ -73,9 +73,10 @@ class Poller:
         """Tasks that a run with nothing else left still waits for."""
         return len(self._agenda) + len(self._in_air) - self._hopeless
 
-    def left(self) -> list[Watched]:
-        """Every task that has not ended."""
-        return [*self._agenda.items(), *self._in_air]
+    def left(self) -> list[tuple[Submission, Fault]]:
+        """Tasks that have not ended, with the reason where one is known."""
+        tasks = [*self._agenda.items(), *self._in_air]
+        return [(watched.submission, watched.fault) for watched in tasks if watched.fault is not None]
 
     def track(self, submission: Submission) -> None:
         """A submission of this run was accepted: its slot is taken already."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from batchgen.errors import LedgerNotWritable
 from batchgen.model import Fault, Submission
 from batchgen.pipeline.fetch import Collector, Downloads
 from batchgen.pipeline.flow import Flow
-from batchgen.pipeline.poll import Asker, Poller, Watched
+from batchgen.pipeline.poll import Asker, Poller
 from batchgen.pipeline.stops import Stop, StopKind, Streaks
 from batchgen.pipeline.submit import WORKERS, NextOrders, Sender, Submitter
 from batchgen.ports import Book, Fetcher, Observer, Pace, Service, Store, Vitals
@@ -103,11 +103,11 @@ class Pipeline:
             helpers = [group.create_task(work) for work in self._work(submitter, poller)]
             while not self._is_over(submitter, poller):
                 await self.flow.pulse.wait(_TICK)
-            left = poller.left()
+            left = self._left(poller)
             poller.close()
             for helper in helpers:
                 helper.cancel()
-            await self._say_what_is_left(left)
+            await asyncio.gather(*(self._rest(*one) for one in left))  # all in one commit
             self._vitals()
         return self.flow.stop
 
@@ -130,19 +130,17 @@ class Pipeline:
         if kind is StopKind.SIGNAL or flow.patience_left() <= 0:
             return True
         if kind is StopKind.KEY_REFUSED:
-            return downloads.with_link == 0
+            return downloads.in_hand == 0
         return poller.waiting == 0 and downloads.waiting == 0 and downloads.running == 0
 
-    async def _say_what_is_left(self, left: Iterable[Watched]) -> None:
-        """Tasks that have not ended stay as they are; the rows say why where a reason is known."""
-        for watched in left:
-            fault = watched.fault
-            if fault is not None and (watched.hopeless or watched.troubles):
-                with suppress(LedgerNotWritable):  # the run has halted for it already
-                    await self._rest(watched.submission, fault)
+    def _left(self, poller: Poller) -> list[tuple[Submission, Fault]]:
+        """What has not ended, with the reason where one is known: what has no reason needs no more words."""
+        return [*poller.left(), *self._downloads.left()]
 
     async def _rest(self, submission: Submission, fault: Fault) -> None:
-        await self._parts.book.rested(submission, fault)
+        """It stays as it is, and its row says why."""
+        with suppress(LedgerNotWritable):  # the run has halted for it already
+            await self._parts.book.rested(submission, fault)
         self.flow.rested(submission, fault)
 
     # --- the pulse --------------------------------------------------------------------------------------
