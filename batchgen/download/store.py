@@ -78,13 +78,11 @@ def _put(part: Path, output: Path, file: str, clip: Clip, over: Clip | None) -> 
 
 
 def _check_part(part: Path, final: Path, clip: Clip) -> None:
-    """What gets the name must be a file of the clip's size; when it is gone, the clip must have the name."""
+    """What gets the name must be a file of the clip's size; when it is not, the clip must have the name."""
     with disk.disk_errors(part):
         kind = disk.kind_of(part)
         size = part.lstat().st_size if kind == "file" else -1
-    if kind is None and is_clip(final, clip):
-        return
-    if size != clip.bytes:
+    if size != clip.bytes and not is_clip(final, clip):
         raise DownloadError(f"{part}: {'the clip is not there any more' if kind is None else 'another file'}")
 
 

@@ -197,6 +197,15 @@ async def test_part_and_clip_may_be_one_file(folder: Folder) -> None:
     assert folder.read("videos/fox.mp4") == NEW
 
 
+async def test_a_part_that_is_no_use_any_more_goes(folder: Folder) -> None:
+    """Where the clip has its name, whatever is left under its partial name is removed."""
+    folder.write("videos/fox.mp4", NEW)
+    folder.write("videos/fox.mp4.part", NEW[:-1])
+    await folder.put()
+    assert folder.names() == ["videos/fox.mp4"]
+    assert folder.read("videos/fox.mp4") == NEW
+
+
 async def test_a_clip_that_is_gone_is_told(any_folder: Folder) -> None:
     """Neither a missing part nor one of another size gets a name."""
     any_folder.write("videos/fox.mp4.part", NEW[:-1])

@@ -160,14 +160,14 @@ async def test_earlier_runs_are_finished() -> None:
 
 
 async def test_a_clip_that_has_its_name_already_is_only_recorded() -> None:
-    """Checked and renamed before the last run ended: no call, no download."""
+    """Checked and renamed before the last run ended: no call, no download; its name is made durable again."""
     scene = Scene(jobs=1)
     submission = scene.book.earlier(1, State.GENERATED)
     scene.under_way = [scene.checked(submission)]
     scene.store.files["videos/job-1.mp4"] = scene.clip(submission)
     await scene.run()
     scene.assert_all_succeeded()
-    assert scene.log.of("job-1") == ["checked", "stored"]
+    assert scene.log.of("job-1") == ["checked", "put", "stored"]
 
 
 async def test_a_clip_that_was_checked_but_has_no_name_is_fetched_again() -> None:
