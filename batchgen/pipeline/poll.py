@@ -197,8 +197,8 @@ class Poller:
                     draw = random.random()  # noqa: S311  no secret
                     pause = full_jitter(self._limits_in_a_row, first=1.0, ceiling=_BACKOFF_CEILING, draw=draw)
                 self._spacing.pause(self._flow.clock() + pause)
-            case Transient(retry_after=float(seconds)):
-                return max(wait, seconds)
+            case Transient():
+                return max(wait, error.retry_after or 0.0)
         return wait
 
     async def _not_found(self, watched: Watched, error: NotFound) -> float | None:
