@@ -36,6 +36,7 @@ class Watched:
     submission: Submission
     holds_slot: bool = True
     troubles: int = 0  # questions in a row that brought no answer
+    troubled_at: float = 0.0  # the first of these, on the loop's clock
     not_found: int = 0  # in a row
     not_found_at: float = 0.0  # the first of these, on the loop's clock
     fault: Fault | None = None  # why the task may not end in this run
@@ -180,9 +181,13 @@ class Poller:
 
     def _trouble(self, watched: Watched, error: ServiceError) -> float:
         """No answer this time: seconds until the next question."""
+        now = self._flow.clock()
+        if watched.troubles == 0:
+            watched.troubled_at = now
         watched.troubles += 1
         watched.fault = error.fault(Stage.GENERATE)
-        self._judge(watched, self._age(watched.submission) > self._asker.task_patience)
+        silent = is_lost_for_now(times=watched.troubles, seconds=now - watched.troubled_at)
+        self._judge(watched, silent and self._age(watched.submission) > self._asker.task_patience)
         wait = full_jitter(watched.troubles, first=2.0, ceiling=_BACKOFF_CEILING, draw=random.random())  # noqa: S311  no secret
         match error:
             case KeyRefused():
