@@ -226,6 +226,15 @@ def test_amounts_are_exactly_what_was_written(
     assert (file.problems, file.settings.budget.total.cost) == ((), Decimal(micros).scaleb(-6))
 
 
+@pytest.mark.parametrize("text", ["-0", "-0.0", "+0", "0e5"])
+def test_nothing_is_nothing_whatever_its_sign(tmp_path: Path, text: str) -> None:
+    """A zero with a sign is a zero, and is not shown with one."""
+    path = write(tmp_path, f"budget: {{total: {{cost: {text}}}}}\njobs: [{{prompt: x}}]\n")
+    cost = open_job_file(path).settings.budget.total.cost
+    assert cost is not None
+    assert (cost, cost.is_signed()) == (0, False)
+
+
 def test_prices_can_be_shared_by_anchors(tmp_path: Path) -> None:
     """Two models with the same prices need them once."""
     content = (
