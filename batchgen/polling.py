@@ -40,7 +40,7 @@ def is_gone(*, since: datetime | None, now: datetime, last_answer: datetime | No
 
 
 def is_lost_for_now(*, times: int, seconds: float) -> bool:
-    """Whether a run with nothing else left stops waiting for a task that was not found so often, so long."""
+    """Whether a run with nothing else left stops waiting for a task: asked about in vain so often, so long."""
     return times >= _LOST_TRIES and seconds >= _LOST_AFTER
 
 

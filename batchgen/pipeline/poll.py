@@ -235,6 +235,9 @@ class Poller:
         if hopeless and watched.holds_slot:
             watched.holds_slot = False
             self._flow.free_slot()
+        elif not hopeless and not watched.holds_slot:
+            watched.holds_slot = True
+            self._flow.take_slot()
         self._hopeless += hopeless - watched.hopeless
         watched.hopeless = hopeless
 
