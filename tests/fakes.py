@@ -227,11 +227,12 @@ class FakeFetcher:
         self.links: dict[str, list[str]] = {}
         self.running = self.most_at_once = 0
 
-    async def fetch(self, links: Links, part: Path) -> Clip:
+    async def fetch(self, links: Links, part: Path, task_id: str) -> Clip:
         """Gather one clip."""
         file_id = links.url.split("/", 4)[4]
         job = file_id.removeprefix("file of ")
         assert part == Path(f"{job}.part")
+        assert task_id in {f"task of {job}", f"task of {job} 2"}
         self.links.setdefault(job, []).append(links.url)
         self.log.add("fetch", job)
         outcome = self.on_fetch(job, len(self.links[job]))

@@ -1,0 +1,277 @@
+"""Polling: every task is asked about until it has ended, whatever the answers."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from fakes import now
+
+from batchgen.errors import NotFound, RateLimited, ServiceError, Transient
+from batchgen.model import Charged, Failed, State, Status, TaskState
+from batchgen.settings import Limits, Polling
+from pipeline.scene import Scene
+
+pytestmark = pytest.mark.looptime
+
+MISSING = NotFound("2013", "no such task")
+
+
+async def test_questions_follow_the_plan() -> None:
+    """The first after half a second, never more than ten seconds apart (and the time of the answers)."""
+    scene = Scene(jobs=1)
+    scene.service.task_time = lambda _job: 300.0
+    await scene.run()
+    accepted, asked = scene.log.times("accepted")[0], scene.log.times("query")
+    assert asked[0] - accepted == pytest.approx(0.5, abs=0.01)
+    assert max(later - earlier for earlier, later in pairwise(asked)) <= 10.1
+
+
+async def test_a_fixed_interval_is_kept() -> None:
+    """``polling.interval`` is the time between two questions about one task."""
+    scene = Scene(jobs=1, polling=Polling(interval=7.0, max_per_second=None))
+    await scene.run()
+    asked = scene.log.times("query")
+    gaps = [later - earlier for earlier, later in pairwise(asked)]
+    assert gaps == pytest.approx([7.05] * len(gaps), abs=0.01)
+
+
+async def test_questions_over_all_tasks_stay_under_the_ceiling() -> None:
+    """At most two a second, evenly, however many tasks there are; each task is still heard of."""
+    scene = Scene(jobs=40, polling=Polling(max_per_second=2.0))
+    await scene.run()
+    scene.assert_all_succeeded()
+    asked = sorted(scene.log.times("query"))
+    gaps = [later - earlier for earlier, later in pairwise(asked)]
+    assert min(gaps) >= 0.5 - 1e-5
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Transient("500", "stumbled"),
+        Transient("502", "stumbled", retry_after=3),
+        RateLimited("1002", "slow"),
+        RateLimited("429", "slow", retry_after=20.0),
+        ServiceError("9", "never seen"),
+    ],
+    ids=["transient", "transient_after", "limited", "limited_after", "odd"],
+)
+async def test_trouble_with_questions_loses_nothing(error: Exception) -> None:
+    """Half of all questions go wrong: every clip arrives, and submissions are not slowed."""
+    scene = Scene(jobs=20, in_flight=10)
+    scene.service.on_query = lambda _job, n: error if n % 2 else None
+    assert await scene.run() is None
+    scene.assert_all_succeeded()
+    assert sorted(post.left for post in scene.service.posts)[9] < 0.2
+    assert scene.pace.slots == 10
+
+
+async def test_retry_after_of_a_question_about_one_task_is_obeyed() -> None:
+    """A whole number of seconds is one as well."""
+    scene = Scene(jobs=1)
+    error = Transient("503", "later", retry_after=200)
+    scene.service.on_query = lambda _job, n: error if n == 1 else None
+    await scene.run()
+    asked = scene.log.times("query")
+    assert asked[1] - asked[0] >= 200.0
+
+
+async def test_a_limit_on_questions_slows_all_of_them() -> None:
+    """Retry-After on one question holds the questions about every task."""
+    scene = Scene(jobs=10)
+    error = RateLimited("429", "slow", retry_after=50.0)
+    scene.service.on_query = lambda job, n: error if (job, n) == ("job-1", 3) else None
+    await scene.run()
+    asked = sorted(scene.log.times("query"))
+    assert max(later - earlier for earlier, later in pairwise(asked)) > 49.0
+    scene.assert_all_succeeded()
+
+
+@pytest.mark.parametrize("code", ["1027", "0", ""])
+async def test_a_failed_task_fails_its_job_alone(code: str) -> None:
+    """With the service's reason; whether it was charged is not known."""
+    scene = Scene(jobs=3)
+    outcome = scene.service.outcome
+    scene.service.outcome = lambda job: Failed(code=code, message="why") if job == "job-2" else outcome(job)
+    await scene.run()
+    assert scene.statuses() == {Status.SUCCEEDED: 2, Status.FAILED: 1}
+    (row,) = scene.book.of("job-2")
+    assert row.fault is not None
+    assert (row.fault.code, row.fault.message, row.fault.stage, row.charged) == (
+        code,
+        "why",
+        "generate",
+        Charged.PERHAPS,
+    )
+
+
+async def test_a_result_that_could_not_be_written_is_asked_for_again() -> None:
+    """The run halts; when the ledger is back, the clip is fetched."""
+    scene = Scene(jobs=1)
+    failures = iter(range(3))
+    scene.book.not_writable = lambda what, _job: what == "generated" and next(failures, None) is not None
+    stop = await scene.run()
+    assert stop is not None
+    scene.assert_all_succeeded()
+
+
+# --- not found -------------------------------------------------------------------------------------------
+
+
+async def test_not_found_once_means_nothing() -> None:
+    """Kept, noted, asked again, found: the note is taken back and the clip arrives."""
+    scene = Scene(jobs=1)
+    scene.service.on_query = lambda _job, n: MISSING if n == 2 else None
+    assert await scene.run() is None
+    scene.assert_all_succeeded()
+    assert [step for step in scene.log.of("job-1") if "found" in step] == ["not_found", "found"]
+
+
+async def test_a_run_does_not_wait_for_a_task_that_stays_unknown_to_the_service() -> None:
+    """With nothing else left it ends after half a minute; the job stays submitted, and its row says why."""
+    scene = Scene(jobs=1)
+    scene.service.on_query = lambda _job, _n: MISSING
+    assert await scene.run(within=120.0) is None
+    assert scene.statuses() == {Status.SUBMITTED: 1}
+    assert scene.recorder.rests == {"job-1": "2013"}
+    (row,) = scene.book.of("job-1")
+    assert row.fault is not None
+    assert row.submission.not_found_since is not None
+    assert row.state is State.SUBMITTED
+
+
+async def test_a_task_that_is_found_again_holds_its_slot_again() -> None:
+    """Given up for a while, it still is one of the tasks at the service."""
+    scene = Scene(jobs=16, in_flight=2)
+    scene.service.task_time = lambda job: 400.0 if job == "job-1" else 60.0
+    scene.service.on_query = lambda job, n: MISSING if job == "job-1" and 5 <= n <= 10 else None
+    seen: list[int] = []
+    for moment in range(210, 390, 5):
+        asyncio.get_running_loop().call_at(moment, lambda: seen.append(scene.service.at_once))
+    await scene.run()
+    scene.assert_all_succeeded()
+    assert max(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("hours", "same_key", "others", "status"),
+    [
+        (25.0, True, True, Status.FAILED),
+        (23.0, True, True, Status.SUBMITTED),
+        (25.0, False, True, Status.SUBMITTED),  # asked with another key: nothing is concluded
+        (25.0, True, False, Status.SUBMITTED),  # no other task answers
+    ],
+)
+@pytest.mark.parametrize("state", [State.SUBMITTED, State.GENERATED])
+async def test_gone_for_good(
+    hours: float,
+    same_key: bool,  # noqa: FBT001  columns
+    others: bool,  # noqa: FBT001
+    status: Status,
+    state: State,
+) -> None:
+    """Only after a day of "not found" in which other tasks of the same account answered."""
+    scene = Scene(jobs=2 if others else 1, limits=Limits(download_patience=60.0))
+    submission = scene.book.earlier(1, state, ago=hours * 3600)
+    submission = replace(submission, not_found_since=now() - timedelta(hours=hours))
+    if not same_key:
+        submission = replace(submission, key_print="another")
+    scene.under_way = [submission]
+    scene.service.task_time = lambda _job: 10.0
+    scene.service.on_query = lambda job, _n: MISSING if job == "job-1" else None
+    scene.service.on_retrieve = lambda job, _n: MISSING if job == "job-1" else None
+    await scene.run()
+    expected = Status.GENERATED if status is Status.SUBMITTED and state is State.GENERATED else status
+    assert scene.book.status("job-1") is expected
+    if status is Status.FAILED:
+        (row,) = scene.book.of("job-1")
+        assert row.fault is not None
+        assert row.fault.code == "gone"
+    else:
+        assert scene.recorder.rests == {"job-1": "2013"}
+
+
+# --- patience --------------------------------------------------------------------------------------------
+
+
+async def test_a_stuck_task_is_left_and_the_others_finish() -> None:
+    """An hour after its submission a run with nothing else left ends; the job stays submitted."""
+    scene = Scene(jobs=20, in_flight=5)
+    scene.service.task_time = lambda job: 10**6 if job == "job-3" else 60.0
+    assert await scene.run() is None
+    assert scene.statuses() == {Status.SUCCEEDED: 19, Status.SUBMITTED: 1}
+    assert scene.recorder.rests == {"job-3": "patience"}
+    assert scene.took == pytest.approx(3600.0, abs=11.0)
+
+
+async def test_an_old_task_is_asked_about_before_it_is_left() -> None:
+    """Resumed after a night: one stumble of the service does not end the run without its clip."""
+    scene = Scene()
+    scene.under_way = [scene.book.earlier(1, ago=10 * 3600.0)]
+    scene.service.add("job-1", seconds=0.0)
+    scene.service.on_query = lambda _job, n: Transient("502", "stumbled") if n == 1 else None
+    await scene.run()
+    scene.assert_all_succeeded()
+
+
+async def test_an_old_task_that_only_makes_trouble_is_left() -> None:
+    """A service that answers nothing keeps no run alive for ever."""
+    scene = Scene()
+    scene.under_way = [scene.book.earlier(1, ago=10 * 3600.0)]
+    scene.service.on_query = lambda _job, _n: Transient("502", "stumbled")
+    await scene.run(within=600.0)
+    assert scene.statuses() == {Status.SUBMITTED: 1}
+    assert scene.recorder.rests == {"job-1": "502"}
+
+
+async def test_an_old_task_that_still_runs_is_left_at_once() -> None:
+    """It was asked about once, and it is past its patience."""
+    scene = Scene()
+    scene.under_way = [scene.book.earlier(1, ago=10 * 3600.0)]
+    scene.service.add("job-1", seconds=10**6)
+    await scene.run(within=5.0)
+    assert scene.recorder.rests == {"job-1": "patience"}
+    assert scene.service.calls["query", "job-1"] == 1
+
+
+async def test_a_service_that_never_answers_holds_nobody_else_up() -> None:
+    """Sixty-four questions hang for a minute each: the others go on when these are over."""
+    scene = Scene(jobs=80, in_flight=80)
+    query = scene.service.query
+    hung: set[str] = set()
+
+    async def hangs(task_id: str) -> TaskState:
+        if task_id not in hung:
+            hung.add(task_id)
+            await asyncio.sleep(60.0)
+            raise Transient("timeout", "no answer")
+        return await query(task_id)
+
+    scene.service.query = hangs  # type: ignore[method-assign]
+    await scene.run(within=400.0)
+    scene.assert_all_succeeded()
+
+
+async def test_the_rest_of_a_run_is_told_though_the_ledger_refuses() -> None:
+    """Why a task is left is told also when it can't be written."""
+    scene = Scene(jobs=1)
+    scene.service.task_time = lambda _job: 10**6
+    scene.book.not_writable = lambda what, _job: what == "rested"
+    await scene.run()
+    assert scene.recorder.rests == {"job-1": "patience"}
+
+
+async def test_a_clock_that_jumps_does_no_harm() -> None:
+    """The wall clock goes back a day in mid-run: questions go on at the pace of a young task."""
+    scene = Scene(jobs=1)
+    scene.service.task_time = lambda _job: 50.0
+    jumped = [timedelta()]
+    scene.clock = lambda: now() + jumped[0]
+    asyncio.get_running_loop().call_at(20.0, jumped.__setitem__, 0, -timedelta(days=1))
+    await scene.run()
+    scene.assert_all_succeeded()
+    assert scene.took < 100.0
