@@ -12,6 +12,7 @@ from batchgen.budget import (
     LIST_PRICES,
     Kind,
     Spent,
+    about,
     from_micros,
     per_clip,
     plain,
@@ -155,6 +156,12 @@ def test_missing_prices_are_told_with_what_to_write() -> None:
 def test_there_is_a_list_price_for_all_that_is_offered() -> None:
     """What can be ordered can be told as "about"."""
     assert set(LIST_PRICES) == {(size, seconds) for size, lengths in OFFERED.items() for seconds in lengths}
+
+
+def test_about_is_the_sum_by_the_list() -> None:
+    """Each kind counts as often as it is ordered; nothing ordered is nothing."""
+    assert shown(about([("768P", 6, 3), ("768P", 10, 1), ("1080P", 6, 1)]), "CNY") == "13.50 CNY"
+    assert about([]) == 0
 
 
 # --- caps ------------------------------------------------------------------------------------------------
