@@ -111,7 +111,7 @@ def body_of(path: Path, options: Options, now: datetime, id_: str) -> str:
     """The exact body that would be sent for a job, as indented JSON.  Raises ConfigError for an unknown id."""
     with view(path, options, now) as seen:
         record = seen.ledger.ask(lambda db: queries.find(db, id_))
-        if record is None or not record.in_job_file:
+        if record is None or not record.in_job_file or record.job_file != seen.place.name:
             raise ConfigError(f"{path}: there is no job {id_}")
         return json.dumps(record.request, ensure_ascii=False, indent=2)
 
