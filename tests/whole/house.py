@@ -61,6 +61,12 @@ class Running:
         if self.process.returncode is None:
             self.process.send_signal(number)
 
+    async def line(self) -> bytes:
+        """The next line of its standard output; empty at the end."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            return await self.process.stdout.readline()
+
     async def ended(self, patience: float = PATIENCE) -> Ended:
         """Wait for its end; a process that does not end is killed, and the test fails."""
         try:

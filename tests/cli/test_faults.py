@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from whole.house import QUICK, House
 
 from batchgen.simulator import (
     Act,
@@ -20,52 +21,18 @@ from batchgen.simulator import (
     Gateway,
     Limits,
     Raw,
-    Simulator,
     Times,
     Truncate,
     Video,
 )
-from whole.house import QUICK, House, until
 
 ONE = Conditions(prompt="odd")
 
 
 def _mixed(number: int = 6) -> list[dict[str, object]]:
     """Jobs of which one, ``odd``, meets the fault."""
-    return [
-        {"id": "odd", "prompt": "odd one"},
-        *({"id": f"j{n}", "prompt": f"even {n}"} for n in range(number)),
-    ]
-
-
-@pytest.mark.parametrize("made", [False, True])
-async def test_a_lost_answer_is_unknown_and_never_sent_again(house: House, made: bool) -> None:  # noqa: FBT001  a table's column
-    """The run goes on; the task that was made is adopted by its id and brings the clip without a POST."""
-    house.sim.fault(Call.SUBMIT, Close(made=made), ONE)
-    house.write(_mixed())
-    ended = await house.run("jobs.yaml")
-    assert ended.code == 1, ended.err
-    assert house.statuses() == {"unknown": 1, "succeeded": 6}
-    assert "1 job with an unknown outcome, perhaps charged" in ended.out
-    assert "batchgen adopt jobs.yaml odd TASK_ID" in ended.out
-    house.sim.clear_faults()
-    again = await house.run("jobs.yaml")
-    assert again.code == 1
-    assert house.calls()["submit"] == 7
-    row = house.row("odd")
-    assert (row["status"], row["charged"], row["error"]["stage"]) == ("unknown", "perhaps", "submit")
-    if made:
-        await _adopt(house)
-
-
-async def _adopt(house: House) -> None:
-    (task,) = [task for task in house.sim.tasks if task.prompt == "odd one"]
-    adopted = await house.run("adopt", "jobs.yaml", "odd", str(task.task_id), key=None)
-    assert adopted.code == 0, adopted.err
-    collected = await house.run("collect", "jobs.yaml")
-    assert collected.code == 0, collected.err
-    assert house.calls()["submit"] == 7
-    house.check_clips(7)
+    even: list[dict[str, object]] = [{"id": f"j{n}", "prompt": f"even {n}"} for n in range(number)]
+    return [{"id": "odd", "prompt": "odd one"}, *even]
 
 
 async def test_resubmit_orders_an_unknown_job_again_once_ever(house: House) -> None:
@@ -244,23 +211,3 @@ async def test_a_clip_of_another_size_has_succeeded_with_a_warning(house: House)
     assert ended.code == 0, ended.err
     house.check_clips(1)
     assert (house.row("fox")["width"], house.row("fox")["height"]) == (1366, 768)
-
-
-async def test_a_service_that_is_down_at_first(house: House) -> None:
-    """What never connected is not sent; the run waits for the service and then makes every clip once."""
-    port = int(house.sim.base_url.rsplit(":", 1)[1])
-    async with Simulator(QUICK) as other:
-        free = int(other.base_url.rsplit(":", 1)[1])
-    assert free != port
-    house.write(_mixed(3))
-    running = await house.start(
-        "jobs.yaml", "--log-file", "log", "--base-url", f"http://127.0.0.1:{free}", service=False
-    )
-    log = house.folder / "log"
-    await until(lambda: log.exists() and "don't get through" in log.read_text(), "the warning")
-    async with Simulator(QUICK, port=free) as late:
-        house.sim = late
-        ended = await running.ended()
-        assert ended.code == 0, ended.err
-        house.check_clips(4)
-        assert set(house.submitted_prompts().values()) == {1}

@@ -1,0 +1,60 @@
+"""One run at a time in a folder, while looking is always allowed."""
+
+from __future__ import annotations
+
+import re
+
+from batchgen.simulator import Behaviour, Times
+from whole.house import House, tree, until
+
+FOX: list[dict[str, object]] = [{"id": "fox", "prompt": "A fox"}]
+
+
+async def test_one_run_at_a_time(house: House) -> None:
+    """A second one ends in 5 with pid and age, or waits; looking is allowed all the while."""
+    house.sim.behaviour = Behaviour(times=Times(median=60.0, sigma=0.0))
+    house.write(FOX)
+    running = await house.start("jobs.yaml")
+    await until(lambda: house.calls().get("query"), "a question")
+    pid = running.process.pid
+    for command in (
+        ["run", "jobs.yaml"],
+        ["collect", "jobs.yaml"],
+        ["dismiss", "jobs.yaml", "fox", "--reason", "x"],
+    ):
+        ended = await house.run(*command)
+        assert ended.code == 5, ended.err
+        assert re.search(rf"process {pid}, since .* \(\d+ s ago\)", ended.err)
+    names = set(house.output.rglob("*"))
+    looked = await house.run("status", "jobs.yaml")
+    assert looked.code == 0, looked.err
+    assert f"process {pid}" in looked.out
+    assert "1 ordered, 0 delivered, 1 under way" in looked.out
+    planned = await house.run("check", "jobs.yaml")
+    assert planned.code == 0, planned.err
+    assert set(house.output.rglob("*")) == names
+    waiting = await house.start("jobs.yaml", "--wait-lock", "1m")
+    house.later(120)
+    assert (await running.ended()).code == 0
+    assert (await waiting.ended()).code == 0
+    assert house.calls()["submit"] == 1
+
+
+async def test_a_killed_run_holds_no_folder(house: House) -> None:
+    """The lock dies with its process."""
+    house.sim.behaviour = Behaviour(times=Times(median=30.0, sigma=0.0))
+    house.write(FOX)
+    running = await house.start("jobs.yaml")
+    await until(lambda: house.calls().get("query"), "a question")
+    running.process.kill()
+    await running.ended()
+    before = tree(house.output)
+    for command in ("status", "check"):
+        looked = await house.run(command, "jobs.yaml")
+        assert looked.code == 0, looked.err
+        assert "under way" in looked.out
+        assert "process" not in looked.out
+    assert tree(house.output) == before, "looking leaves what the kill left"
+    house.later(60)
+    assert (await house.run("jobs.yaml")).code == 0
+    house.check_clips(1)
