@@ -174,3 +174,5 @@ class NotAVideo(DownloadError):
 
 class FileTaken(DownloadError):
     """A file that is not batchgen's stands at the clip's final name; it is never overwritten."""
+
+    code = "file_taken"

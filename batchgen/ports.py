@@ -183,8 +183,8 @@ class Service(Protocol):
 class Fetcher(Protocol):
     """Fetches a clip into a partial file and checks it.  Raises DownloadError or DiskFull."""
 
-    async def fetch(self, links: Links, part: Path, /) -> Clip:
-        """Continue ``part`` if there is one; on return it is a whole, flushed, verified video."""
+    async def fetch(self, links: Links, part: Path, task_id: str, /) -> Clip:
+        """Continue ``part`` if it is of this task; on return it is a whole, flushed, verified video."""
 
 
 class Store(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from dataclasses import dataclass
@@ -9,14 +10,15 @@ from pathlib import Path
 
 from batchgen.errors import ConfigError, LedgerError
 from batchgen.ledger import Ledger, orders, queries
-from batchgen.reports.manifest import MANIFEST
+from batchgen.reports.manifest import MANIFEST, METADATA
 
 
 def refuse_without_ledger(output: Path, ledger: Path) -> None:
     """Raise LedgerError when clips or a manifest stand there without the ledger that they came from."""
     if ledger.exists():
         return
-    beside = output / MANIFEST if (output / MANIFEST).exists() else _any_clip(output / "videos")
+    rows = (output / MANIFEST, output / METADATA)
+    beside = next((path for path in rows if path.exists()), None) or _any_clip(output / "videos")
     if beside is not None:
         raise LedgerError(
             f"{ledger}: there is no ledger, but {beside} is there: starting afresh could pay for the same clips "
@@ -27,6 +29,20 @@ def refuse_without_ledger(output: Path, ledger: Path) -> None:
 
 def _any_clip(videos: Path) -> Path | None:
     return next(videos.rglob("*.mp4"), None) if videos.is_dir() else None
+
+
+def refuse_unusable(output: Path) -> None:
+    """Raise ConfigError when clips could be paid for but not put where they belong."""
+    for folder in (output / "videos", output / "superseded"):
+        if not folder.resolve().is_relative_to(output.resolve()):
+            raise ConfigError(
+                f"{folder}: a symbolic link that leads out of the output folder; clips can't go there"
+            )
+        if folder.exists() and not folder.is_dir():
+            raise ConfigError(f"{folder}: this must be a folder, and is none; move it away")
+        nearest = folder if folder.exists() else output
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise ConfigError(f"{nearest}: this folder can't be written to")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +75,13 @@ def scan_clips(ledger: Ledger, output: Path) -> Scan:
     return Scan(missing=tuple(names), number=number)
 
 
+def _free_name(folder: Path, stem: str) -> Path:
+    """A name that nothing has yet."""
+    numbers = itertools.count(1)
+    names = (folder / (f"{stem}.mp4" if n == 1 else f"{stem}.{n}.mp4") for n in numbers)
+    return next(name for name in names if not name.is_symlink() and not name.exists())
+
+
 def _has_size(path: Path, size: int) -> bool:
     try:
         found = path.lstat()
@@ -72,11 +95,9 @@ def set_damaged_aside(ledger: Ledger, output: Path) -> None:
     for clip in ledger.ask(queries.stored):
         path = output / clip.file
         if clip.missing and path.is_symlink() | path.exists():
-            aside = output / "superseded" / f"{clip.job_id}.{clip.submission}.damaged.mp4"
+            aside = output / "superseded"
             try:
-                aside.parent.mkdir(parents=True, exist_ok=True)
-                if aside.exists():
-                    raise ConfigError(f"{aside}: move this file away, then try again")
-                os.rename(path, aside)  # noqa: PTH104  rename of whatever it is, links not followed
+                aside.mkdir(parents=True, exist_ok=True)
+                os.rename(path, _free_name(aside, f"{clip.job_id}.{clip.submission}.damaged"))  # noqa: PTH104  links are not followed
             except OSError as error:
                 raise ConfigError(f"{path}: can't be moved aside: {error.strerror}") from error

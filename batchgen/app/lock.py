@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 
-from batchgen.errors import ConfigError, FolderBusy
+from batchgen.errors import BatchgenError, ConfigError, DiskFull, FolderBusy
 
 _LOCK = ".batchgen.lock"
 _HOLDER = ".batchgen.run.json"
@@ -21,22 +23,43 @@ _AGAIN = 0.2  # seconds between two tries
 
 @asynccontextmanager
 async def hold(
-    output: Path, *, wait: float, now: Callable[[], datetime], give_up: Callable[[], bool] = lambda: False
+    output: Path,
+    ledger: Path,
+    *,
+    wait: float,
+    now: Callable[[], datetime],
+    give_up: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[None]:
-    """Hold the folder.  Raises FolderBusy when another run still has it after ``wait`` seconds."""
-    try:
-        await asyncio.to_thread(output.mkdir, parents=True, exist_ok=True)
-        lock = FileLock(output / _LOCK, thread_local=False)
-        await _acquire(lock, output, wait, now, give_up)
-    except OSError as error:
-        raise ConfigError(f"{output}: the output folder can't be used: {error.strerror or error}") from error
-    try:
-        _write_holder(output, now())
+    """Hold the folder, and the ledger where it lies elsewhere.
+
+    Raises FolderBusy when another run still has either after ``wait`` seconds, ConfigError when the folder can't
+    be used.
+    """
+    names = [output / _LOCK]
+    if ledger.parent != output:
+        names.append(ledger.with_name(ledger.name + ".lock"))
+    with ExitStack() as held:
+        try:
+            for name in names:
+                await asyncio.to_thread(name.parent.mkdir, parents=True, exist_ok=True)
+                lock = FileLock(name, thread_local=False)
+                await _acquire(lock, output, wait, now, give_up)
+                held.callback(lock.release)
+            held.callback(_remove_holder, output)
+            _write_holder(output, now())
+        except OSError as error:
+            raise _unusable(output, error) from error
         yield
-    finally:
-        with suppress(OSError):
-            (output / _HOLDER).unlink()
-        lock.release()
+
+
+def _unusable(output: Path, error: OSError) -> BatchgenError:
+    message = f"{output}: the output folder can't be used: {error.strerror or error}"
+    return DiskFull(message) if error.errno in {errno.ENOSPC, errno.EDQUOT} else ConfigError(message)
+
+
+def _remove_holder(output: Path) -> None:
+    with suppress(OSError):
+        (output / _HOLDER).unlink()
 
 
 async def _acquire(
@@ -72,16 +95,15 @@ def busy(output: Path, now: datetime) -> FolderBusy:
 
 
 def holder(output: Path, now: datetime) -> FolderBusy | None:
-    """Who holds the folder at this moment, without taking it; ``None`` when nobody does."""
-    path = output / _LOCK
-    if not path.exists():
+    """Who holds the folder at this moment, by its own word and without taking it; ``None``: nobody.
+
+    A run that was killed leaves its word behind: its process is gone, or another one has its number.
+    """
+    found = busy(output, now)
+    if found.pid is None or found.since is None:
         return None
-    lock = FileLock(path, thread_local=False)
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return busy(output, now)
-    except OSError:
+        began = psutil.Process(found.pid).create_time()
+    except psutil.Error:
         return None
-    lock.release()
-    return None
+    return found if began <= found.since.timestamp() + 1 else None

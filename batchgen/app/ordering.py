@@ -89,7 +89,7 @@ async def _opened(
     place = await asyncio.to_thread(resolve, path, options)
     with Staging() as staging:
         await asyncio.to_thread(load, place.job_file, staging)
-        async with lock.hold(place.output, wait=options.wait_lock, now=now):
+        async with lock.hold(place.output, place.ledger, wait=options.wait_lock, now=now):
             ledger = await asyncio.to_thread(_open, place, options, staging, now(), warn)
             try:
                 yield place, ledger

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from batchgen.app.options import Options
 from batchgen.errors import ConfigError
@@ -61,7 +62,7 @@ def resolve(path: Path, options: Options) -> Place:
 
 def _origin(base_url: str) -> str:
     origin = normal_origin(base_url)
-    if origin.startswith("http://") and not is_loopback(origin.removeprefix("http://").rsplit(":", 1)[0]):
+    if origin.startswith("http://") and not is_loopback(urlsplit(origin).hostname or ""):
         raise ConfigError(
             f"{origin}: the key must not travel in clear text; use https (http is for loopback only)"
         )

@@ -7,14 +7,27 @@ from datetime import datetime
 
 from batchgen.app.place import Place
 from batchgen.errors import LedgerError
+from batchgen.ledger import rebuild
 from batchgen.reports.manifest import MANIFEST, read_manifest
+
+#: Whose the restored submissions are: the manifest does not say under which account label they were made.
+ACCOUNT = "default"
 
 
 def rebuild_from_manifest(place: Place, now: datetime, warn: Callable[[str], None]) -> None:
     """Make a ledger from the manifest.  Blocks.  Raises LedgerError when there is one, or no manifest."""
     manifest = place.output / MANIFEST
-    if place.ledger.exists():
-        raise LedgerError(f"{place.ledger}: there is a ledger; move it away before it is rebuilt")
     if not manifest.exists():
         raise LedgerError(f"{manifest}: there is no manifest to rebuild the ledger from")
-    raise NotImplementedError(read_manifest, now, warn)
+    torn: list[int] = []
+    rows = read_manifest(manifest, torn=torn.append)
+    rebuilt = rebuild.restore(place.ledger, rows, origin=place.origin, now=now, account=ACCOUNT)
+    for line in torn:
+        warn(f"{manifest}:{line}: this line is damaged and was left out")
+    for problem in rebuilt.problems:
+        warn(f"{manifest}: {problem}")
+    warn(
+        f"the ledger was restored from the manifest: {rebuilt.jobs} jobs, {rebuilt.submissions} submissions. "
+        "Tasks that were at the service when the ledger was lost may not be among them: look them up in the "
+        "provider's console before you order anything again"
+    )

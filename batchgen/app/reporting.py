@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from batchgen.download.disk import in_thread
+from batchgen.errors import LedgerError
 from batchgen.ledger import Ledger, queries
 from batchgen.model import Record, Status
 from batchgen.ports import Event, JobChanged, JobRested
@@ -93,10 +96,10 @@ class Appender:
         """Append row after row until cancelled; a disk that does not take them is told once."""
         while True:
             key = await self._ended.get()
-            record = await self._ledger.read(lambda db, key=key: queries.record(db, key))  # type: ignore[misc]
             try:
-                await asyncio.to_thread(self._writer.append, record)
-            except OSError as error:
+                record = await self._ledger.read(partial(queries.record, key=key))
+                await in_thread(self._writer.append, record)
+            except (OSError, LedgerError) as error:
                 if not self._told:
-                    self._warn(f"{self._writer.path}: can't be written: {error.strerror}")
+                    self._warn(f"{self._writer.path}: can't be written: {error}")
                     self._told = True

@@ -64,8 +64,7 @@ def exit_code(standing: Standing, stop: Stop | None, *, written: bool = True) ->
 
 
 def _is_unfinished(standing: Standing, stop: Stop) -> bool:
-    """Whether the stop left something that the same command carries on with."""
-    under_way = standing.counts[Status.SUBMITTED] + standing.counts[Status.GENERATED]
+    """Whether the stop left something that a later run may settle."""
     if stop.kind is StopKind.SIGNAL:
-        return bool(standing.to_submit or under_way or standing.open_elsewhere)
+        return bool(standing.unsettled or standing.open_elsewhere)
     return bool(standing.to_submit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from batchgen.app import folder, lock
 from batchgen.app.loading import Interrupted, load
 from batchgen.app.options import Options
 from batchgen.app.place import Place, resolve
-from batchgen.app.rebuilding import rebuild_from_manifest
+from batchgen.app.rebuilding import ACCOUNT, rebuild_from_manifest
 from batchgen.app.reporting import Appender, Findings, survey_only, write_reports
 from batchgen.app.result import ExitCode, RunResult, exit_code
 from batchgen.app.secrets import find_key, fingerprint
@@ -32,7 +33,6 @@ from batchgen.reports.manifest import MANIFEST
 from batchgen.settings import OnUnknown
 from batchgen.simulator import Simulator
 
-ACCOUNT = "default"
 _SIMULATED_KEY = "simulated"
 _SHOWN = 5
 
@@ -111,7 +111,7 @@ async def run(
         for problem in loaded.warnings:
             this.warn(str(problem))
         wait = options.wait_lock
-        async with lock.hold(place.output, wait=wait, now=now, give_up=this.stopper.asked):
+        async with lock.hold(place.output, place.ledger, wait=wait, now=now, give_up=this.stopper.asked):
             ledger = await asyncio.to_thread(_open, this, staging)
             try:
                 return await _run_locked(this, ledger, key)
@@ -179,7 +179,16 @@ def open_ledger(
     if options.rebuild_ledger:
         rebuild_from_manifest(place, now, warn)
     folder.refuse_without_ledger(place.output, place.ledger)
-    return Ledger.open(place.ledger, origin=place.origin, now=now, switch=options.switch_service, visit=visit)
+    folder.refuse_unusable(place.output)
+    ledger = Ledger.open(
+        place.ledger, origin=place.origin, now=now, switch=options.switch_service, visit=visit
+    )
+    try:
+        ledger.settle_output(os.path.relpath(place.output, place.ledger.parent))
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
 
 
 def _tidy(this: Run, ledger: Ledger) -> None:
@@ -310,7 +319,7 @@ async def _assemble(
     print_ = fingerprint(key, ledger.fact("salt"))
     account = Account(name=ACCOUNT, origin=place.origin, key_print=print_)
     sent = await ledger.read(
-        lambda db: queries.sent_since(db, place.origin, this.now() - timedelta(seconds=WINDOW))
+        lambda db: queries.sent_between(db, place.origin, this.now() - timedelta(seconds=WINDOW), this.now())
     )
     clock, now = asyncio.get_running_loop().time(), this.now()
     session = await stack.enter_async_context(video_session())

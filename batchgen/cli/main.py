@@ -18,7 +18,15 @@ from batchgen import __version__
 from batchgen.app import ExitCode, Options, RunResult, Stopper, inspecting, ordering, run
 from batchgen.app.running import utc_now
 from batchgen.cli import params, screen, signals
-from batchgen.errors import BatchgenError, Braked, ConfigError, FolderBusy, JobFileError
+from batchgen.errors import (
+    BatchgenError,
+    Braked,
+    ConfigError,
+    DiskFull,
+    FolderBusy,
+    JobFileError,
+    LedgerNotWritable,
+)
 from batchgen.jobfile import STARTER, schema
 from batchgen.reports.commands import Commands
 from batchgen.reports.plain import Verbosity
@@ -93,7 +101,7 @@ def _tell(error: BatchgenError) -> int:
         case _:
             lines = map(clean, str(error).splitlines())
             screen.say("batchgen: " + "\n  ".join(lines), error=True)
-    return ExitCode.WRONG
+    return ExitCode.HALTED if isinstance(error, DiskFull | LedgerNotWritable) else ExitCode.WRONG
 
 
 def _tell_brake(brake: Braked) -> None:
@@ -137,7 +145,9 @@ def _commands(job_file: Path, given: params.Given) -> Commands:
             words += [option, str(value)]
     if given["simulate"]:
         words.append("--simulate")
-    return Commands(job_file=str(job_file), options=tuple(words))
+    key_file = given.get("api_key_file")
+    running = () if key_file is None else ("--api-key-file", str(key_file))
+    return Commands(job_file=str(job_file), options=tuple(words), run_options=running)
 
 
 def _blocking(coroutine: Coroutine[Any, Any, T]) -> T:

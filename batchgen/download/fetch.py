@@ -85,8 +85,8 @@ class HttpFetcher:
         self._silence = silence
         self._progress = progress or (lambda _: None)
 
-    async def fetch(self, links: Links, part: Path, /) -> Clip:
-        """Continue ``part`` if there is one; on return it is a whole, flushed, verified video.
+    async def fetch(self, links: Links, part: Path, task_id: str = "", /) -> Clip:
+        """Continue ``part`` if it is of this task; on return it is a whole, flushed, verified video.
 
         Raises DownloadError (of the kind that leaves most hope, when both links fail) or DiskFull.
         """
@@ -95,7 +95,7 @@ class HttpFetcher:
             if url is None:
                 continue
             try:
-                return await self._fetch_from(url, PartFile(part))
+                return await self._fetch_from(url, PartFile(part, task_id))
             except (TooLarge, _Interrupted):
                 raise
             except DownloadError as error:

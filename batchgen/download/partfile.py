@@ -1,9 +1,9 @@
 """The partial file: what is on disk of a clip, what it is a part of, and its hash.
 
-Beside ``ID.mp4.part`` stands ``ID.mp4.from.part``, a line of JSON that says where the bytes came from and by
-which validator they can be continued.  It is written before the first byte, and both are removed, durably,
-before bytes of another origin come: whatever is lost in a crash, bytes of two origins never meet in one
-file.  Without a readable line the partial file is fetched afresh.  All of it blocks: it is called in threads.
+Beside ``ID.mp4.part`` stands ``ID.mp4.from.part``, a line of JSON that says of which task the bytes are, where they
+came from, and by which validator they can be continued.  It is written before the first byte, and both are
+removed, durably, before bytes of another origin come: whatever is lost in a crash, bytes of two origins never
+meet in one file.  Without a readable line the partial file is fetched afresh.  All of it blocks: it is called in threads.
 """
 
 from __future__ import annotations
@@ -77,10 +77,14 @@ class HashingFile(io.FileIO):
 
 
 class PartFile:
-    """One partial file and the line beside it.  Raises DownloadError and DiskFull."""
+    """One partial file and the line beside it.  Raises DownloadError and DiskFull.
 
-    def __init__(self, path: Path) -> None:
+    Its name is made of the job's id, and ids can move to other jobs: a file of another task is never continued.
+    """
+
+    def __init__(self, path: Path, task_id: str = "") -> None:
         self.path = path
+        self._task_id = task_id
         self._line = line_beside(path)
         self.file: HashingFile | None = None
 
@@ -145,7 +149,12 @@ class PartFile:
                 disk.sync_folder(self.path.parent)
 
     def _write_line(self, begun: Begun) -> None:
-        line = {"place": begun.place, "validator": begun.validator, "total": begun.total}
+        line = {
+            "task": self._task_id,
+            "place": begun.place,
+            "validator": begun.validator,
+            "total": begun.total,
+        }
         with os.fdopen(disk.open_new(self._line), "w", encoding="ascii") as file:
             json.dump(line, file)
 
@@ -153,8 +162,8 @@ class PartFile:
         try:
             with os.fdopen(disk.open_existing(self._line, os.O_RDONLY), encoding="ascii") as file:
                 line = json.loads(file.read(_LINE_BYTES))
-            return _begun(size, **line)
-        except (OSError, ValueError, TypeError, RecursionError):
+            return _begun(size, **line) if line.pop("task") == self._task_id else None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
 
 

@@ -76,6 +76,11 @@ async def exchange(session: aiohttp.ClientSession, ask: Ask) -> Answer | Trouble
     try:
         async with asyncio.timeout(ask.seconds):
             return await _exchange(session, ask, progress)
+    except asyncio.CancelledError:
+        if progress.connected or ask.data is None:
+            raise
+        # Swallowed on purpose: whoever ends a submission must learn that it never left, which cost nothing.
+        return Trouble(connected=False, timed_out=False, detail="given up before a connection stood")
     except _TROUBLE as error:
         timed_out = isinstance(error, TimeoutError)
         detail = (

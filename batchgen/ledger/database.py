@@ -157,8 +157,22 @@ class Ledger:
             return change(self._connection)
 
     def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        """Read something."""
-        return question(self._reader)
+        """Read something.  Raises LedgerError when the disk does not give it."""
+        try:
+            return question(self._reader)
+        except sqlite3.OperationalError as error:
+            raise LedgerError(f"{self.path}: the ledger can't be read: {error}") from error
+
+    def settle_output(self, name: str) -> None:
+        """Keep which output folder this is the ledger of.  Raises LedgerError when it is another's."""
+        known = self.fact("output")
+        if not known:
+            self.change(lambda db: db.execute("INSERT INTO facts VALUES ('output', ?)", (name,)))
+        elif known != name:
+            raise LedgerError(
+                f"{self.path}: this ledger belongs to the output folder {known} (seen from the ledger), and "
+                f"this run is for {name}: its clips would be looked for in the wrong place"
+            )
 
     # --- during a run: these never block the loop ------------------------------------------------------
 
@@ -179,8 +193,8 @@ class Ledger:
         return await self._writer.do(change)
 
     async def read(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        """Read something, in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, question, self._reader)
+        """Read something, in a thread.  Raises LedgerError when the disk does not give it."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self.ask, question)
 
 
 def first_facts(origin: str, now: datetime) -> dict[str, str]:

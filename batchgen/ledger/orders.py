@@ -141,7 +141,14 @@ def adopt(db: sqlite3.Connection, id_: str, task_id: str, at: datetime) -> None:
         "fault_message = NULL, fault_stage = NULL WHERE key = ?",
         (task_id, to_time(at), row["key"]),
     )
-    db.execute("UPDATE jobs SET dismissed = NULL WHERE id_folded = ?", (folded(id_),))
+    db.execute(_TAKE_BACK, (row["key"], folded(id_), row["key"]))
+
+
+# The word to order it again is taken back, unless something was sent on it already.
+_TAKE_BACK = """
+UPDATE jobs SET dismissed = NULL, ordered_after = min(ordered_after, ? - 1)
+WHERE id_folded = ? AND NOT EXISTS (
+  SELECT 1 FROM submissions WHERE job = jobs.key AND key > ? AND state <> 'not_accepted')"""
 
 
 def dismiss(db: sqlite3.Connection, ids: Sequence[str], reason: str) -> None:

@@ -113,11 +113,12 @@ def was_used(db: sqlite3.Connection, origin: str) -> bool:
     return bool(row[0])
 
 
-def sent_since(db: sqlite3.Connection, origin: str, since: datetime) -> list[datetime]:
-    """When submissions left for this service, from ``since`` on."""
+def sent_between(db: sqlite3.Connection, origin: str, since: datetime, until: datetime) -> list[datetime]:
+    """When submissions left for this service; a clock that was ahead then says nothing about now."""
     rows = db.execute(
-        "SELECT intended_at FROM submissions WHERE origin = ? AND intended_at >= ? ORDER BY intended_at",
-        (origin, to_time(since)),
+        "SELECT intended_at FROM submissions WHERE origin = ? AND intended_at BETWEEN ? AND ? "
+        "ORDER BY intended_at",
+        (origin, to_time(since), to_time(until)),
     )
     return [datetime.fromisoformat(row["intended_at"]) for row in rows]
 

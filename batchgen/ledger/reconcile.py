@@ -48,12 +48,15 @@ def reconcile(
     """Bring the staged jobs of ``job_file`` (relative to the output folder) into the ledger.
 
     ``exists`` tells whether another job file is still there; one that is gone gives up its claims.
-    Raises JobFileError when another job file claims an id, Braked unless ``accept_new``, LedgerNotWritable.
+    Raises JobFileError when another job file claims an id, Braked unless ``accept_new``, LedgerNotWritable; then
+    nothing has changed but that this file has the jobs of one that is gone.
     """
     connection.execute("ATTACH ? AS staged", (str(staged),))
     try:
         with transaction(connection):
-            new, left, renamed = _merge(connection, job_file, exists, accept_new=accept_new)
+            _take_over_orphans(connection, job_file, exists)
+        with transaction(connection):
+            new, left, renamed = _merge(connection, job_file, accept_new=accept_new)
             _hold_changed(connection, job_file, regenerate=regenerate_changed)
             held = _held(connection, job_file)
     finally:
@@ -61,10 +64,7 @@ def reconcile(
     return Reconciled(new=new, left=left, renamed=renamed, held=held)
 
 
-def _merge(
-    connection: sqlite3.Connection, job_file: str, exists: Callable[[str], bool], *, accept_new: bool
-) -> tuple[int, int, int]:
-    _take_over_orphans(connection, job_file, exists)
+def _merge(connection: sqlite3.Connection, job_file: str, *, accept_new: bool) -> tuple[int, int, int]:
     _refuse_claims(connection, job_file)
     connection.execute("DROP TABLE IF EXISTS temp.gone")
     connection.execute(_GONE, {"job_file": job_file})
@@ -173,6 +173,10 @@ WHERE in_job_file AND job_file = :job_file
 _RUNNING_OR_CHARGED = """(state IN ('submitting', 'unknown', 'submitted', 'generated')
   OR (charged <> 'no' AND state <> 'not_accepted'))"""
 
+# A job of another job file that shares the folder keeps what is its own.
+_FREE = "(key IN (SELECT key FROM temp.gone) OR NOT in_job_file)"
+
+# An id may also be given to another request in the same edit in which its old request gets a new id.
 # Jobs that left in an earlier run may come back under a new id as well.  What counts is the request that was
 # paid for: the job may have been edited after that, and the edit taken back.
 _RENAMES = f"""
@@ -182,15 +186,14 @@ WITH fresh AS (
   FROM staged.jobs AS new
   WHERE NOT EXISTS (SELECT 1 FROM main.jobs AS old WHERE old.id_folded = new.id_folded)
 ), absent AS (
-  SELECT old.key, old.in_job_file, old.position, (
+  SELECT old.key, old.in_job_file, old.position, new.digest AS wanted, (
     SELECT digest FROM submissions WHERE job = old.key AND state <> 'not_accepted'
     ORDER BY {_RUNNING_OR_CHARGED} DESC, key DESC LIMIT 1) AS digest
-  FROM main.jobs AS old
-  WHERE (old.key IN (SELECT key FROM temp.gone) OR NOT old.in_job_file)
-    AND NOT EXISTS (SELECT 1 FROM staged.jobs AS new WHERE new.id_folded = old.id_folded)
+  FROM main.jobs AS old LEFT JOIN staged.jobs AS new ON new.id_folded = old.id_folded
 ), idle AS (
-  SELECT key, digest, row_number() OVER (PARTITION BY digest ORDER BY in_job_file DESC, position) AS nth
-  FROM absent WHERE digest IS NOT NULL
+  SELECT key, digest, row_number() OVER (
+    PARTITION BY digest ORDER BY wanted IS NOT NULL, in_job_file DESC, position) AS nth
+  FROM absent WHERE digest IS NOT NULL AND (wanted IS NULL AND {_FREE} OR wanted <> digest)
 )
 SELECT fresh.id, fresh.id_folded, fresh.explicit_id, idle.key FROM fresh JOIN idle USING (digest, nth)"""
 

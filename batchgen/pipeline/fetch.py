@@ -169,7 +169,7 @@ class Downloads:
             if submission.not_found_since is not None:
                 wanted.submission = submission = await parts.book.found(submission)
         part = parts.store.part(submission)
-        clip = await parts.fetcher.fetch(wanted.links, part)
+        clip = await parts.fetcher.fetch(wanted.links, part, submission.task_id)
         placement = await parts.book.checked(submission, clip)
         wanted.submission = replace(submission, checked=clip)
         if placement.keep_key is not None and placement.over is not None:

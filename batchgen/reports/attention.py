@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rich.cells import cell_len
 
+from batchgen.errors import FileTaken
 from batchgen.model import Record
 from batchgen.reports.commands import Commands
 from batchgen.reports.rows import fault_of
@@ -17,6 +18,9 @@ from batchgen.reports.words import count
 SHOWN = 10
 #: So many reasons are told apart; a service that invents a code for each job gets no more.
 _REASONS = 30
+
+#: A refused result may have been charged: a job that is edited after it is held.
+_PERHAPS_CHARGED = frozenset({"1027"})
 
 #: In the order of the report: what may cost money first.
 _ORDER = (
@@ -56,6 +60,8 @@ class _Group:
 
     standing: Standing
     message: str
+    code: str
+    in_job_file: bool
     number: int = 0
     lines: list[_Line] = field(default_factory=list)
 
@@ -76,7 +82,7 @@ class Attention:
         self._commands = commands
         self._manifest = manifest
         self._width = width
-        self._groups: dict[tuple[Standing, str], _Group] = {}
+        self._groups: dict[tuple[Standing, str, bool], _Group] = {}
 
     def add(self, record: Record) -> None:
         """Look at one job.  One that has left the file needs attention only for what it has cost."""
@@ -85,17 +91,18 @@ class Attention:
             return
         fault = None if where in {Standing.HELD, Standing.MISSING} else fault_of(record)
         code = fault.code if fault else ""
-        group = self._group(where, code, fault.message if fault else "")
+        group = self._group(where, code, fault.message if fault else "", in_job_file=record.in_job_file)
         group.number += 1
         if len(group.lines) < SHOWN:
             prompt = record.prompt[: 4 * self._width]
             group.lines.append(_Line(record.id, str(record.source), prompt))
 
-    def _group(self, where: Standing, code: str, message: str) -> _Group:
-        if (where, code) not in self._groups and len(self._groups) >= _REASONS:
+    def _group(self, where: Standing, code: str, message: str, *, in_job_file: bool) -> _Group:
+        if (where, code, in_job_file) not in self._groups and len(self._groups) >= _REASONS:
             code, message = "", "various reasons"
         text = f"{message} (code {code})" if code and message else message or code
-        return self._groups.setdefault((where, code), _Group(where, text[:1000]))
+        fresh = _Group(where, text[:1000], code, in_job_file)
+        return self._groups.setdefault((where, code, in_job_file), fresh)
 
     def render(self) -> str:
         """The report as plain text without a final newline; empty when no job needs attention."""
@@ -104,7 +111,8 @@ class Attention:
 
     def _paragraph(self, group: _Group) -> Iterator[str]:
         why = f": {clean(group.message)}" if group.message else ""
-        yield f"{count(group.number, 'job')} {_HEADS[group.standing]}{why}"
+        left = "" if group.in_job_file else ", no longer in the job file"
+        yield f"{count(group.number, 'job')} {_HEADS[group.standing]}{left}{why}"
         yield from self._jobs(group)
         for advice, command in self._remedies(group):
             yield f"  {advice}"
@@ -125,20 +133,18 @@ class Attention:
         commands, ids = self._commands, group.ids
         match group.standing:
             case Standing.UNKNOWN:
-                named = ids if group.whole else ()
-                return [
-                    ("Look in the provider's console. Where there is a task:", commands.adopt(ids[0])),
-                    ("Where there is none, order again:", commands.retry(named, "--unknown")),
-                ]
+                return self._unknown(group)
             case Standing.MISSING:
                 return [("Fetch it again, if the service still has it:", commands.run("--restore-missing"))]
             case Standing.WAITING:
-                return [("Fetch (nothing new is ordered):", commands.collect())]
+                first = "Move that file away, then fetch" if group.code == FileTaken.code else "Fetch"
+                return [(f"{first} (nothing new is ordered):", commands.collect())]
             case Standing.UNDER_WAY:
                 return [("Wait and fetch (nothing new is ordered):", commands.collect())]
             case Standing.REFUSED:
+                again = ("--regenerate-changed",) if group.code in _PERHAPS_CHARGED else ()
                 return [
-                    ("Change the prompt or the parameters in the job file, then:", commands.run()),
+                    ("Change the prompt or the parameters in the job file, then:", commands.run(*again)),
                     ("Or settle it:", commands.dismiss(ids)),
                 ]
             case Standing.FAILED:
@@ -150,6 +156,15 @@ class Attention:
                 ]
             case _:
                 return [("Carry on:", commands.run())]
+
+    def _unknown(self, group: _Group) -> list[tuple[str, str]]:
+        """A person must look; only a job that still stands in the file can be ordered again."""
+        commands = self._commands
+        console = ("Look in the provider's console. Where there is a task:", commands.adopt(group.ids[0]))
+        if not group.in_job_file:
+            return [console, ("Where there is none, settle it:", commands.dismiss(group.ids))]
+        named = group.ids if group.whole else ()
+        return [console, ("Where there is none, order again:", commands.retry(named, "--unknown"))]
 
     def _retry_failed(self, group: _Group) -> str:
         """``--failed`` orders every failed job again, so it is the command only when that is what is meant."""

@@ -14,11 +14,13 @@ class Commands:
     """Words commands for one job file.
 
     ``job_file`` and ``options`` are those of the user's own command line (``-o``, ``--simulate``, ...), so
-    that a command finds the same folder again.
+    that a command finds the same folder again; ``run_options`` are those that only a run and ``collect`` take
+    (``--api-key-file``).
     """
 
     job_file: str
     options: tuple[str, ...] = ()
+    run_options: tuple[str, ...] = ()
 
     def at(self, base_url: str) -> Commands:
         """The same commands for another service."""
@@ -30,11 +32,11 @@ class Commands:
 
     def run(self, *options: str) -> str:
         """Carry on with the job file."""
-        return self._words("batchgen", self._file, *self.options, *options)
+        return self._words("batchgen", self._file, *self.options, *self.run_options, *options)
 
     def collect(self) -> str:
         """Poll and download what is under way."""
-        return self._words("batchgen", "collect", self._file, *self.options)
+        return self._words("batchgen", "collect", self._file, *self.options, *self.run_options)
 
     def retry(self, ids: Sequence[str], *options: str) -> str:
         """Order again: these jobs, or all that the options name."""
