@@ -140,17 +140,26 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+_PRAGMAS = (
+    "synchronous = FULL",
+    "fullfsync = ON",  # macOS: through the disk's own cache; elsewhere nothing
+    "foreign_keys = ON",
+    "recursive_triggers = ON",  # so that REPLACE can't delete unseen
+    "temp_store = FILE",
+)
+
+
 def connect(path: Path, *, uri_suffix: str = "") -> sqlite3.Connection:
     """A connection as all parts of the ledger use it: explicit transactions, named columns, durable commits."""
     target = f"{path.absolute().as_uri()}{uri_suffix}"
     connection = sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
-    connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA fullfsync = ON")  # macOS: through the disk's own cache; elsewhere nothing
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA recursive_triggers = ON")  # so that REPLACE can't delete unseen
-    connection.execute("PRAGMA temp_store = FILE")
+    try:
+        connection.row_factory = sqlite3.Row
+        for pragma in (f"busy_timeout = {_BUSY_MS}", *_PRAGMAS):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -170,25 +179,25 @@ def _quoted(text: str) -> str:
 
 def connect_checked(path: Path) -> sqlite3.Connection:
     """A connection for writing.  Raises LedgerError unless this is a sound ledger of a version that we know."""
-    connection = connect(path)
     try:
-        _check(connection, path)
-        _keep_log(connection, path)
-        migrate(connection)
-    except BaseException:
-        connection.close()
-        raise
+        connection = connect(path)
+        try:
+            _check(connection, path)
+            _keep_log(connection, path)
+            migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.OperationalError:
+        raise  # locked, full, not to be read: nothing is wrong with the file
+    except sqlite3.DatabaseError as error:
+        raise damaged(path, str(error)) from error
     return connection
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
-    try:
-        version = _version(connection)
-        verdict = _quick_check(connection, path)
-    except sqlite3.OperationalError:
-        raise  # locked, or not to be read: nothing is wrong with the file
-    except sqlite3.DatabaseError as error:
-        raise damaged(path, str(error)) from error
+    version = _version(connection)
+    verdict = _quick_check(connection, path)
     if verdict != "ok":
         raise damaged(path, verdict)
     if version > VERSION:
