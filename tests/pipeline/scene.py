@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -54,6 +54,7 @@ class Scene:
     max_clips: int | None = None
     last_answer_known: bool = False
     free: int = 2**40
+    free_bytes: Callable[[Path], Awaitable[int]] | None = None  # None: ``free``
     log: Log = field(default_factory=Log)
     recorder: Recorder = field(default_factory=Recorder)
     book: FakeBook = field(init=False)
@@ -96,7 +97,7 @@ class Scene:
             next_orders=self.book.next_orders,
             observers=[self.recorder],
             now=self._now,
-            free_bytes=self._free_bytes,
+            free_bytes=self.free_bytes or self._free_bytes,
         )
         rules = Rules(
             limits=limits,
