@@ -65,6 +65,10 @@ class IllegalTransition(LedgerError):
     """The database refused a change of state: a bug of ours, or two writers."""
 
 
+class BudgetReached(BatchgenError):
+    """One more submission would go past a cap of the user's; nothing was sent."""
+
+
 class DiskFull(BatchgenError):
     """No room for a clip; the rest can wait, what is paid for is not lost."""
 

@@ -128,7 +128,10 @@ class Book(Protocol):
     """What is durable.  Each call returns when its change is on disk, or raises ``LedgerNotWritable``."""
 
     async def intend(self, order: Order, /) -> Submission | None:
-        """Write down that the POST is the very next step; ``None`` when the job is no longer pending."""
+        """Write down that the POST is the very next step; ``None`` when the job is no longer pending.
+
+        Raises BudgetReached when it would go past a cap.
+        """
 
     async def accepted(self, submission: Submission, task_id: str, /) -> Submission:
         """The service gave a task id (also late, after ``lost``)."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 from batchgen.app import folder, lock
@@ -14,7 +17,8 @@ from batchgen.app.loading import load
 from batchgen.app.options import Options
 from batchgen.app.place import Place, resolve
 from batchgen.app.reporting import Findings, survey_only
-from batchgen.budget import LIST_CURRENCY, about
+from batchgen.app.running import refuse_unpriced
+from batchgen.budget import LIST_CURRENCY, Kind, about, shown
 from batchgen.errors import Braked, ConfigError
 from batchgen.ledger import Ledger, Staging, orders, queries
 from batchgen.model import Problem
@@ -83,6 +87,7 @@ def check(path: Path, options: Options, now: datetime) -> Plan:
         place, ledger = seen.place, seen.ledger
         standing = ledger.ask(lambda db: queries.standing(db, place.name))
         clips = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name))
+        refuse_unpriced(place, options, clips)
         table = plan_table(ledger.ask(lambda db: queries.records(db, place.name)))
         service = "the simulated service" if place.simulated else place.origin
         lines = [
@@ -99,12 +104,16 @@ def _jobs(number: int, word: str = "job") -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def _cost(clips: list[tuple[str, int, int]], place: Place) -> str:
-    if place.simulated:
-        return ", which cost nothing"
-    if not clips:
-        return ""
-    return f": about {about(clips)} {LIST_CURRENCY} at the vendor's list prices"
+def _cost(clips: dict[Kind, int], place: Place) -> str:
+    """What the clips would cost, by the user's prices, else about so much by the list."""
+    if place.simulated or not clips:
+        return ", which cost nothing" if clips else ""
+    budget = place.settings.budget
+    if all(kind in budget.prices for kind in clips):
+        amount = sum((budget.prices[kind] * number for kind, number in clips.items()), Decimal(0))
+        return f": {shown(amount, budget.currency)}"
+    amount = about((resolution, seconds, number) for (_, resolution, seconds), number in clips.items())
+    return f": about {shown(amount, LIST_CURRENCY)} at the vendor's list prices"
 
 
 def body_of(path: Path, options: Options, now: datetime, id_: str) -> str:
@@ -130,7 +139,7 @@ def status(path: Path, options: Options, now: Callable[[], datetime], commands: 
     """Where every job stands.  Blocks."""
     with view(path, options, now()) as seen:
         place = seen.place
-        findings = survey_only(seen.ledger, place.output, place.name, commands)
+        findings = survey_only(seen.ledger, place, commands)
         holder = lock.holder(place.output, now())
         return Status(
             findings=findings,
@@ -138,3 +147,23 @@ def status(path: Path, options: Options, now: Callable[[], datetime], commands: 
             running=None if holder is None else str(holder),
             warnings=seen.warnings,
         )
+
+
+AUDIT_COLUMNS = (
+    "intended_at", "job", "state", "reason", "task_id", "charged", "price", "currency", "submitted_at",
+    "finished_at", "code", "account", "service",
+)  # fmt: skip
+
+
+def audit(path: Path, options: Options, now: datetime) -> Iterator[str]:
+    """Every submission by time, with its task id and price, as lines of CSV, to hold against a bill.  Blocks."""
+    with view(path, options, now) as seen:
+        yield _csv(AUDIT_COLUMNS)
+        for row in seen.ledger.ask(queries.submissions_by_time):
+            yield _csv(row)
+
+
+def _csv(row: Sequence[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(row)
+    return line.getvalue()

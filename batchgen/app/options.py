@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 
+from batchgen.budget import with_run_limits
 from batchgen.settings import Limits, OnUnknown, Settings
 
 DEFAULT_DRAIN = 900.0
@@ -21,6 +23,7 @@ class Options:
     api_key_file: Path | None = None
     in_flight: int | None = None
     submits_per_minute: int | None = None
+    max_cost: Decimal | None = None
     max_clips: int | None = None
     drain: float = DEFAULT_DRAIN
     on_unknown: OnUnknown | None = None
@@ -36,6 +39,7 @@ class Options:
             settings,
             limits=self._limits(settings.limits),
             on_unknown=self.on_unknown or settings.on_unknown,
+            budget=with_run_limits(settings.budget, self.max_cost, self.max_clips),
         )
 
     def _limits(self, limits: Limits) -> Limits:

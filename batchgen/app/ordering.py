@@ -93,12 +93,17 @@ async def _opened(
             ledger = await asyncio.to_thread(_open, place, options, staging, now(), warn)
             try:
                 yield place, ledger
-                commands = Commands(job_file=str(path))
-                await asyncio.to_thread(
-                    write_reports, ledger, place.output, place.name, commands, simulated=place.simulated
-                )
+                await asyncio.to_thread(_report, ledger, place, path, warn)
             finally:
                 await asyncio.to_thread(ledger.close)
+
+
+def _report(ledger: Ledger, place: Place, path: Path, warn: Warn) -> None:
+    """The change stands in the ledger; reports that can't be written now are written by the next run."""
+    try:
+        write_reports(ledger, place, Commands(job_file=str(path)))
+    except OSError as error:
+        warn(f"{place.output}: the manifest can't be written: {error.strerror or error}; the change is made")
 
 
 def _open(place: Place, options: Options, staging: Staging, now: datetime, warn: Warn) -> Ledger:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from batchgen.app.place import Place
 from batchgen.download.disk import in_thread
 from batchgen.errors import LedgerError
 from batchgen.ledger import Ledger, queries
@@ -16,6 +17,7 @@ from batchgen.ports import Event, JobChanged, JobRested
 from batchgen.reports.attention import Attention
 from batchgen.reports.card import write_card
 from batchgen.reports.commands import Commands
+from batchgen.reports.costs import Costs
 from batchgen.reports.manifest import MANIFEST, ManifestWriter
 from batchgen.reports.standing import Tally
 from batchgen.reports.summary import sentence
@@ -29,48 +31,52 @@ class Findings:
 
     tally: Tally
     attention: str
-
-    @property
-    def sentence(self) -> str:
-        """The sentence that people want in the morning."""
-        return sentence(self.tally)
+    sentence: str  # the one that people want in the morning
+    cost: str | None  # what it was spent for; None when nothing was
 
 
 class Survey:
     """Looks at records as they pass by, whoever else reads them."""
 
-    def __init__(self, commands: Commands, output: Path) -> None:
+    def __init__(self, commands: Commands, place: Place) -> None:
         self._tally = Tally()
-        self._attention = Attention(commands, manifest=str(output / MANIFEST))
+        self._costs = Costs(failed_are_free=place.settings.budget.failed_clips_are_free)
+        self._attention = Attention(commands, manifest=str(place.output / MANIFEST))
+        self._simulated = place.simulated
 
     def watch(self, records: Iterable[Record]) -> Iterator[Record]:
         """The same records, looked at."""
         for record in records:
             self._tally.add(record)
+            self._costs.add(record)
             self._attention.add(record)
             yield record
 
     def findings(self) -> Findings:
-        """What was seen."""
-        return Findings(tally=self._tally, attention=self._attention.render())
+        """What was seen.  Simulated clips cost nothing."""
+        total = None if self._simulated else self._costs.total()
+        return Findings(
+            tally=self._tally,
+            attention=self._attention.render(),
+            sentence=sentence(self._tally, total),
+            cost=None if self._simulated else self._costs.details(),
+        )
 
 
-def write_reports(
-    ledger: Ledger, output: Path, job_file: str, commands: Commands, *, simulated: bool
-) -> Findings:
+def write_reports(ledger: Ledger, place: Place, commands: Commands) -> Findings:
     """Rewrite manifest, metadata and card from the ledger in one pass.  Blocks.  Raises OSError."""
-    survey = Survey(commands, output)
-    (output / "videos").mkdir(exist_ok=True)
-    records = ledger.ask(lambda db: queries.records(db, job_file))
-    contents = ManifestWriter(output).rewrite(survey.watch(records))
-    write_card(output, contents, simulated=simulated)
+    survey = Survey(commands, place)
+    (place.output / "videos").mkdir(exist_ok=True)
+    records = ledger.ask(lambda db: queries.records(db, place.name))
+    contents = ManifestWriter(place.output).rewrite(survey.watch(records))
+    write_card(place.output, contents, simulated=place.simulated)
     return survey.findings()
 
 
-def survey_only(ledger: Ledger, output: Path, job_file: str, commands: Commands) -> Findings:
+def survey_only(ledger: Ledger, place: Place, commands: Commands) -> Findings:
     """The same findings without writing anything.  Blocks."""
-    survey = Survey(commands, output)
-    for _ in survey.watch(ledger.ask(lambda db: queries.records(db, job_file))):
+    survey = Survey(commands, place)
+    for _ in survey.watch(ledger.ask(lambda db: queries.records(db, place.name))):
         pass
     return survey.findings()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,11 +19,13 @@ from batchgen.app.reporting import Appender, Findings, survey_only, write_report
 from batchgen.app.result import ExitCode, RunResult, exit_code
 from batchgen.app.secrets import find_key, fingerprint
 from batchgen.app.stopper import Stopper
+from batchgen.budget import Kind, told_unpriced, unpriced
 from batchgen.download import FolderStore, HttpFetcher, video_session
-from batchgen.errors import Braked
+from batchgen.errors import Braked, ConfigError
 from batchgen.hailuo import Hailuo
 from batchgen.ledger import Ledger, LedgerBook, Staging, orders, queries
 from batchgen.ledger.book import Account
+from batchgen.ledger.spending import Purse, begin_run
 from batchgen.model import Status
 from batchgen.pace import WINDOW, SubmissionPace
 from batchgen.pipeline import Parts, Pipeline, Rules, Stop
@@ -126,6 +128,7 @@ def _nothing_done(this: Run) -> RunResult:
         exit_code=ExitCode.UNFINISHED,
         sentence="stopped before anything was sent.",
         attention="",
+        cost=None,
         counts=dict.fromkeys(Status, 0),
         output=place.output,
         manifest=place.output / MANIFEST,
@@ -163,6 +166,8 @@ def _open(this: Run, staging: Staging) -> Ledger:
                 raise
             this.warn(f"{brake}; until a run has accepted them with --accept-new the old jobs count")
         _tidy(this, ledger)
+        if this.submit:
+            refuse_unpriced(place, options, ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name)))
     except BaseException:
         ledger.close()
         raise
@@ -220,6 +225,13 @@ def _tidy(this: Run, ledger: Ledger) -> None:
         )
 
 
+def refuse_unpriced(place: Place, options: Options, kinds: Iterable[Kind]) -> None:
+    """Raise ConfigError when a cap in cost must cover clips that have no price."""
+    missing = unpriced(place.settings.budget, kinds, max_cost=options.max_cost)
+    if missing:
+        raise ConfigError(told_unpriced(missing))
+
+
 def _few(ids: Sequence[str], number: int | None = None) -> str:
     shown = ", ".join(ids[:_SHOWN])
     more = (len(ids) if number is None else number) - min(len(ids), _SHOWN)
@@ -254,6 +266,7 @@ async def _run_locked(this: Run, ledger: Ledger, key: str) -> RunResult:
         exit_code=exit_code(standing, stop, written=written),
         sentence=findings.sentence,
         attention=findings.attention,
+        cost=findings.cost,
         counts=standing.counts,
         output=place.output,
         manifest=place.output / MANIFEST,
@@ -268,13 +281,13 @@ def _report(this: Run, ledger: Ledger) -> tuple[Findings, bool]:
     """Write the reports; when the disk does not take them, the ledger still has everything."""
     place = this.place
     try:
-        findings = write_reports(ledger, place.output, place.name, this.commands, simulated=place.simulated)
+        findings = write_reports(ledger, place, this.commands)
     except OSError as error:
         this.warn(
             f"{place.output}: the manifest can't be written: {error.strerror or error}; nothing is lost, "
             "the next run rebuilds it from the ledger"
         )
-        return survey_only(ledger, place.output, place.name, this.commands), False
+        return survey_only(ledger, place, this.commands), False
     return findings, True
 
 
@@ -321,11 +334,12 @@ async def _assemble(
     sent = await ledger.read(
         lambda db: queries.sent_between(db, place.origin, this.now() - timedelta(seconds=WINDOW), this.now())
     )
+    number = await asyncio.to_thread(ledger.change, begin_run)
     clock, now = asyncio.get_running_loop().time(), this.now()
     session = await stack.enter_async_context(video_session())
     progress = _Progress()
     parts = Parts(
-        book=LedgerBook(ledger, account, this.now),
+        book=LedgerBook(ledger, account, this.now, Purse(budget=place.settings.budget, run=number)),
         service=await stack.enter_async_context(Hailuo(base_url, key)),
         fetcher=HttpFetcher(session, max_clip_bytes=limits.max_clip_bytes, progress=progress),
         store=FolderStore(place.output),

@@ -208,10 +208,13 @@ def _tell_result(result: RunResult, look: screen.Look) -> None:
     parts = [result.attention] if result.attention else []
     if look.verbosity > Verbosity.QUIET or result.attention:
         last = [] if kind == "plain" else [result.sentence]
+        last += [result.cost] if result.cost else []
         if result.manifest.exists():
             what = "The clips, simulated ones," if result.simulated else "The clips"
             last.append(f"{what} and the manifest are in {clean(str(result.output))}")
         parts += ["\n".join(last)] if last else []
+    if result.stop is not None and result.stop.halts:
+        parts.append(f"Halted: {clean(result.stop.reason)}")
     if parts:
         screen.say("\n" + "\n\n".join(parts))
 
@@ -259,11 +262,21 @@ def status(job_file: Path, **given: Unpack[params.Given]) -> int:
     parts = [found.findings.attention] if found.findings.attention else []
     if look.verbosity > Verbosity.QUIET:
         parts.insert(0, found.table)
-        parts.append(found.findings.sentence)
+        parts.append("\n".join(filter(None, [found.findings.sentence, found.findings.cost])))
     if found.running:
         parts.append(clean(found.running))
     if parts:
         screen.say("\n\n".join(parts))
+    return ExitCode.DONE
+
+
+@cli.command()
+@params.JOB_FILE
+@params.everywhere
+def audit(job_file: Path, **given: Unpack[params.Given]) -> int:
+    """List every submission by time, task id and price as CSV, to hold against the provider's bill."""
+    for line in inspecting.audit(job_file, _options(given), utc_now()):
+        screen.say(line)
     return ExitCode.DONE
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
 import click
 
-from batchgen.jobfile import parse_base_url, parse_duration
+from batchgen.jobfile import parse_amount, parse_base_url, parse_duration
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,6 +33,7 @@ class Given(TypedDict, total=False):
     log_file: Path | None
     in_flight: int | None
     submits_per_minute: int | None
+    max_cost: Decimal | None
     max_clips: int | None
     on_unknown: str | None
     regenerate_changed: bool
@@ -50,6 +52,19 @@ class Duration(click.ParamType[float]):
             return float(value)
         try:
             return parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Amount(click.ParamType[Decimal]):
+    """An amount of money, in the job file's currency."""
+
+    name = "amount"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        """The exact amount, or click's error."""
+        try:
+            return parse_amount(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -128,6 +143,12 @@ _SUBMITTING = (
     ),
     click.option(
         "--submits-per-minute", metavar="N", type=COUNT, help="At most so many submissions in any 60 s."
+    ),
+    click.option(
+        "--max-cost",
+        metavar="X",
+        type=Amount(),
+        help="Spend at most so much in this run (needs budget.prices).",
     ),
     click.option("--max-clips", metavar="N", type=COUNT, help="At most so many new submissions in this run."),
     click.option(

@@ -1,9 +1,10 @@
 """The partial file: what is on disk of a clip, what it is a part of, and its hash.
 
-Beside ``ID.mp4.part`` stands ``ID.mp4.from.part``, a line of JSON that says of which task the bytes are, where they
+Beside ``ID.mp4.part`` stands ``ID.mp4.from.part``, a line of JSON: of which task the bytes are, where they
 came from, and by which validator they can be continued.  It is written before the first byte, and both are
 removed, durably, before bytes of another origin come: whatever is lost in a crash, bytes of two origins never
-meet in one file.  Without a readable line the partial file is fetched afresh.  All of it blocks: it is called in threads.
+meet in one file.  Without a readable line the partial file is fetched afresh.  All of it blocks: it is called
+in threads.
 """
 
 from __future__ import annotations

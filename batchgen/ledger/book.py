@@ -10,8 +10,19 @@ from datetime import datetime
 from batchgen.errors import IllegalTransition, OutcomeUnknown
 from batchgen.ledger.database import Ledger
 from batchgen.ledger.queries import SUBMISSIONS, SUBMITTABLE
-from batchgen.ledger.rows import folded, sure_time, to_clip, to_json, to_submission, to_time, to_video
-from batchgen.model import Charged, Clip, Fault, Generated, Order, Placement, State, Submission
+from batchgen.ledger.rows import (
+    folded,
+    from_request,
+    sure_time,
+    to_clip,
+    to_json,
+    to_submission,
+    to_time,
+    to_video,
+)
+from batchgen.ledger.spending import Payment, Purse, pay
+from batchgen.model import Charged, Clip, Fault, Generated, Order, Placement, Request, State, Submission
+from batchgen.settings import Budget
 
 #: How SQLite names the index that lets a task belong to one submission only.
 _OTHER_OWNER = "UNIQUE constraint failed: submissions.origin, submissions.task_id"
@@ -29,13 +40,23 @@ class Account:
 class LedgerBook:
     """The ``Book`` of a run, in one account's name."""
 
-    def __init__(self, ledger: Ledger, account: Account, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, ledger: Ledger, account: Account, now: Callable[[], datetime], purse: Purse | None = None
+    ) -> None:
+        """``purse``: from which budget submissions are paid; without one nothing is capped."""
         self._ledger, self._account, self._now = ledger, account, now
+        self._purse = purse or Purse(budget=Budget(), run=0)
 
     async def intend(self, order: Order) -> Submission | None:
         """Write down that the POST is the very next step; ``None`` when the job is no longer pending."""
-        at = to_time(self._now())
-        return await self._ledger.write(lambda db: _intend(db, order, self._account, at))
+        now = self._now()
+        day = now.astimezone().date().isoformat()  # the user's day, not the one of UTC
+        at = to_time(now)
+
+        def intend(db: sqlite3.Connection) -> Submission | None:
+            return _intend(db, order, self._account, at, lambda request: pay(db, self._purse, request, day))
+
+        return await self._ledger.write(intend)
 
     async def accepted(self, submission: Submission, task_id: str) -> Submission:
         """The service gave a task id.
@@ -149,15 +170,19 @@ def update(db: sqlite3.Connection, key: int, columns: dict[str, str | int | None
     db.execute(f"UPDATE submissions SET {names} WHERE key = :key", {**columns, "key": key})
 
 
-def _intend(db: sqlite3.Connection, order: Order, account: Account, at: str) -> Submission | None:
+def _intend(
+    db: sqlite3.Connection, order: Order, account: Account, at: str, spend: Callable[[Request], Payment]
+) -> Submission | None:
     job = db.execute(f"SELECT * FROM standing WHERE key = ? AND {SUBMITTABLE}", (order.key,)).fetchone()
     if job is None:
         return None
+    payment = spend(from_request(job["request"]))
     if job["file"] is None:
         fix_file(db, job)
     row = db.execute(
         "INSERT INTO submissions (job, state, reason, account, origin, key_print, request, digest, intended_at,"
-        " charged) VALUES (?, 'submitting', ?, ?, ?, ?, ?, ?, ?, 'perhaps') RETURNING key",
+        " charged, run, day, price, currency) "
+        "VALUES (?, 'submitting', ?, ?, ?, ?, ?, ?, ?, 'perhaps', ?, ?, ?, ?) RETURNING key",
         (
             order.key,
             job["order_reason"],
@@ -167,6 +192,10 @@ def _intend(db: sqlite3.Connection, order: Order, account: Account, at: str) -> 
             job["request"],
             job["digest"],
             at,
+            payment.run,
+            payment.day,
+            payment.price,
+            payment.currency,
         ),
     ).fetchone()
     return to_submission(

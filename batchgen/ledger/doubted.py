@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import TypeVar
 
+from batchgen.budget import to_micros
 from batchgen.ledger.rows import to_json, to_time
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -68,9 +69,10 @@ def time(value: object) -> str | None:
         return None
 
 
-def price(value: object) -> str | None:
-    """A decimal string."""
+def price(value: object) -> int | None:
+    """A decimal string, in millionths."""
     try:
-        return value if isinstance(value, str) and Decimal(value).is_finite() else None
-    except InvalidOperation:
+        micros = to_micros(Decimal(value)) if isinstance(value, str) else None
+    except (InvalidOperation, ValueError):
         return None
+    return micros if micros is not None and micros >= 0 else None

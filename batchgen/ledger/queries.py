@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from batchgen.budget import Kind, from_micros, plain
 from batchgen.ledger.rows import folded, to_order, to_record, to_submission, to_time
 from batchgen.model import Order, Record, State, Status, Submission
 
@@ -78,14 +79,14 @@ def orders(db: sqlite3.Connection, job_file: str, after: int, limit: int) -> lis
     return [(row["position"], to_order(row)) for row in rows]
 
 
-def to_submit_by_kind(db: sqlite3.Connection, job_file: str) -> list[tuple[str, int, int]]:
-    """What the next run would submit: resolution, length in seconds, number of clips."""
+def to_submit_by_kind(db: sqlite3.Connection, job_file: str) -> dict[Kind, int]:
+    """What the next run would submit: how many clips of each model, resolution and length."""
     rows = db.execute(
-        f"SELECT resolution, duration, count(*) FROM standing WHERE job_file = ? AND {SUBMITTABLE} "
-        "GROUP BY resolution, duration ORDER BY resolution, duration",
+        f"SELECT model, resolution, duration, count(*) FROM standing WHERE job_file = ? AND {SUBMITTABLE} "
+        "GROUP BY model, resolution, duration ORDER BY model, resolution, duration",
         (job_file,),
     )
-    return [(row[0], row[1], row[2]) for row in rows]
+    return {(row[0], row[1], row[2]): row[3] for row in rows}
 
 
 def under_way(db: sqlite3.Connection, job_file: str, origin: str) -> list[Submission]:
@@ -211,3 +212,34 @@ def last_answer(db: sqlite3.Connection, origin: str, key_print: str) -> datetime
         (origin, key_print),
     ).fetchone()
     return None if row["at"] is None else datetime.fromisoformat(row["at"])
+
+
+def submissions_by_time(db: sqlite3.Connection) -> Iterator[tuple[str | None, ...]]:
+    """Every submission, oldest first: what a bill can be held against."""
+    last = 0
+    while True:
+        rows = db.execute(
+            "SELECT s.*, j.id AS job_id FROM submissions AS s JOIN jobs AS j ON j.key = s.job "
+            "WHERE s.key > ? ORDER BY s.key LIMIT ?",
+            (last, _PAGE),
+        ).fetchall()
+        for row in rows:
+            price = None if row["price"] is None else plain(from_micros(row["price"]))
+            yield (
+                row["intended_at"],
+                row["job_id"],
+                row["state"],
+                row["reason"],
+                row["task_id"],
+                row["charged"],
+                price,
+                row["currency"],
+                row["submitted_at"],
+                row["finished_at"],
+                row["fault_code"],
+                row["account"],
+                row["origin"],
+            )
+        if len(rows) < _PAGE:
+            return
+        last = rows[-1]["key"]

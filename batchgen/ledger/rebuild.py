@@ -20,7 +20,7 @@ from batchgen.ledger import opening
 from batchgen.ledger.book import fix_file, update
 from batchgen.ledger.database import first_facts
 from batchgen.ledger.remembered import Columns, Remembered, RememberedJob, remember
-from batchgen.ledger.rows import folded, to_json
+from batchgen.ledger.rows import folded, sure_time, to_json
 from batchgen.ledger.transaction import transaction
 from batchgen.model import Reason
 
@@ -144,6 +144,7 @@ class _Work:
                 to_json(attempt.request.body()),
                 attempt.request.digest(job.edition),
                 attempt.intended_at,
+                sure_time(attempt.intended_at).astimezone().date().isoformat(),
             ),
         ).fetchone()
         for step in attempt.steps:
@@ -230,8 +231,9 @@ def _name_clips(connection: sqlite3.Connection) -> None:
 
 
 _INTEND = """
-INSERT INTO submissions (job, state, reason, account, origin, key_print, request, digest, intended_at, charged)
-VALUES (?, 'submitting', ?, ?, ?, '', ?, ?, ?, 'perhaps') RETURNING key"""
+INSERT INTO submissions (job, state, reason, account, origin, key_print, request, digest, intended_at, charged,
+  day)
+VALUES (?, 'submitting', ?, ?, ?, '', ?, ?, ?, 'perhaps', ?) RETURNING key"""
 
 _BY_ID = "SELECT 1 FROM jobs WHERE id_folded = ?"
 

@@ -35,6 +35,7 @@ class Remembered:
     task_id: str | None
     steps: tuple[Columns, ...]  # each a legal transition, with what became known by it
     file: str | None
+    sure: bool  # it came to where the row says
 
     @property
     def state(self) -> State:
@@ -71,6 +72,8 @@ class RememberedJob:
         if not self.pending or not self.counted:
             return False
         newest = self.counted[-1]
+        if not newest.sure:
+            return False
         edited = newest.request.digest(self.edition) != self.digest
         return edited or newest.state in {State.FAILED, State.UNKNOWN}
 
@@ -197,6 +200,7 @@ def _attempt(attempt: Row, row: Row, request: Request) -> Remembered:
         task_id=task,
         steps=tuple(_steps(attempt, state, charged or Charged.PERHAPS, clip or {})),
         file=doubted.text((clip or {}).get("file")),
+        sure=attempt.get("outcome") == state,
     )
 
 

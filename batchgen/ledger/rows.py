@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from batchgen.budget import from_micros, plain
 from batchgen.model import (
     Attempt,
     Charged,
@@ -132,7 +133,7 @@ def to_attempt(row: sqlite3.Row) -> Attempt:
         file=row["file"],
         clip=to_clip(row),
         missing=bool(row["missing"]),
-        price=row["price"],
+        price=None if row["price"] is None else plain(from_micros(row["price"])),
         currency=row["currency"],
         fault=to_fault(row),
         warnings=tuple(json.loads(row["warnings"])),

@@ -57,7 +57,9 @@ CREATE TABLE submissions (
   generated_at    TEXT,
   finished_at     TEXT,
   charged         TEXT NOT NULL CHECK (charged IN ('yes', 'no', 'perhaps')),
-  price           TEXT,
+  run             INTEGER NOT NULL DEFAULT 0,  -- which run sent it; 0: one before the ledger was restored
+  day             TEXT NOT NULL,            -- the local day on which it was intended
+  price           INTEGER,                  -- millionths of the currency's unit; null: not known
   currency        TEXT,
   task_id         TEXT,
   file_id         TEXT,
@@ -86,6 +88,37 @@ CREATE INDEX submissions_open ON submissions (state, key) WHERE state IN ('submi
 CREATE INDEX submissions_by_time ON submissions (intended_at);
 CREATE UNIQUE INDEX one_post_at_a_time ON submissions (job) WHERE state = 'submitting';
 CREATE UNIQUE INDEX a_task_belongs_to_one ON submissions (origin, task_id) WHERE task_id IS NOT NULL;
+
+-- What was spent, by run and day: a submission counts from its intent until it is proven to have cost nothing.
+-- Kept by triggers, so that no crash and no second writer can spend past a cap, and so that a cap costs no walk
+-- through all submissions.  Failed ones have rows of their own: some services do not charge them.
+CREATE TABLE spent (
+  run      INTEGER NOT NULL,
+  day      TEXT NOT NULL,
+  currency TEXT NOT NULL,                   -- empty where no price is known
+  failed   INTEGER NOT NULL CHECK (failed IN (0, 1)),
+  clips    INTEGER NOT NULL CHECK (clips >= 0),
+  micros   INTEGER NOT NULL CHECK (micros >= 0),
+  PRIMARY KEY (run, day, currency, failed)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER an_intent_is_spent AFTER INSERT ON submissions
+BEGIN
+  INSERT INTO spent VALUES (NEW.run, NEW.day, coalesce(NEW.currency, ''), 0, 1, coalesce(NEW.price, 0))
+  ON CONFLICT DO UPDATE SET clips = clips + 1, micros = micros + excluded.micros;
+END;
+
+CREATE TRIGGER what_is_spent_changes AFTER UPDATE OF state, charged, price, currency ON submissions
+WHEN OLD.charged IS NOT NEW.charged OR (OLD.state = 'failed') <> (NEW.state = 'failed')
+  OR OLD.price IS NOT NEW.price OR OLD.currency IS NOT NEW.currency
+BEGIN
+  UPDATE spent SET clips = clips - 1, micros = micros - coalesce(OLD.price, 0)
+  WHERE OLD.charged <> 'no' AND run = OLD.run AND day = OLD.day AND currency = coalesce(OLD.currency, '')
+    AND failed = (OLD.state = 'failed');
+  INSERT INTO spent SELECT NEW.run, NEW.day, coalesce(NEW.currency, ''), NEW.state = 'failed', 1,
+    coalesce(NEW.price, 0) WHERE NEW.charged <> 'no'
+  ON CONFLICT DO UPDATE SET clips = clips + 1, micros = micros + excluded.micros;
+END;
 
 CREATE TABLE transitions (
   old TEXT NOT NULL,

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from batchgen.errors import (
+    BudgetReached,
     Halting,
     InvalidParameters,
     KeyRefused,
@@ -112,7 +113,7 @@ class Submitter:
         """Intent, POST, outcome; whether the same order must be tried again."""
         try:
             submission = await self._sender.book.intend(order)
-        except LedgerNotWritable as error:
+        except (LedgerNotWritable, BudgetReached) as error:
             self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
             submission = None
         if submission is None:

@@ -1,0 +1,71 @@
+"""The budget in the ledger: a submission is paid from it in the transaction that writes down its intent."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from batchgen.budget import Spent, from_micros, price_of, reached, to_micros
+from batchgen.errors import BudgetReached
+from batchgen.model import Request
+from batchgen.settings import Budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purse:
+    """From which budget a run spends, and which run it is."""
+
+    budget: Budget
+    run: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """What a submission is noted to cost, in millionths; the price is ``None`` when it is not known."""
+
+    run: int
+    day: str
+    price: int | None
+    currency: str | None
+
+
+def begin_run(db: sqlite3.Connection) -> int:
+    """The number of a run that begins; each is higher than those before."""
+    (last,) = db.execute("SELECT coalesce(max(value + 0), 0) FROM facts WHERE name = 'run'").fetchone()
+    db.execute("INSERT OR REPLACE INTO facts VALUES ('run', ?)", (str(last + 1),))
+    return int(last) + 1
+
+
+def pay(db: sqlite3.Connection, purse: Purse, request: Request, day: str) -> Payment:
+    """What one more submission costs.  Raises BudgetReached when it would go past a cap."""
+    budget = purse.budget
+    price = price_of(budget, request)
+    periods: Mapping[str, tuple[str, dict[str, object]]] = {
+        "the budget in all (`budget.total`)": ("1", {}),
+        "the budget of this day (`budget.per_day`)": ("day = :day", {"day": day}),
+        "the budget of this run (`budget.per_run`, --max-cost)": ("run = :run", {"run": purse.run}),
+    }
+    caps = (budget.total, budget.per_day, budget.per_run)
+    for cap, (what, (where, values)) in zip(caps, periods.items(), strict=True):
+        if cap.cost is None and cap.clips is None:
+            continue
+        spent = spent_where(db, budget, where, values)
+        why = reached(cap, spent, price, what=what, currency=budget.currency)
+        if why is not None:
+            raise BudgetReached(why)
+    micros = None if price is None else to_micros(price)
+    return Payment(run=purse.run, day=day, price=micros, currency=None if price is None else budget.currency)
+
+
+def spent_where(
+    db: sqlite3.Connection, budget: Budget, where: str = "1", values: Mapping[str, object] | None = None
+) -> Spent:
+    """What counts as spent, in the budget's currency; ``where`` is one of our own texts."""
+    row = db.execute(
+        f"SELECT coalesce(sum(clips), 0) AS clips, "
+        f"coalesce(sum(CASE WHEN currency = :currency THEN micros END), 0) AS micros "
+        f"FROM spent WHERE {where} AND NOT (failed AND :free)",
+        {"currency": budget.currency, "free": budget.failed_clips_are_free, **(values or {})},
+    ).fetchone()
+    return Spent(cost=from_micros(row["micros"]), clips=row["clips"])
