@@ -24,6 +24,7 @@ from batchgen.errors import (
 )
 from batchgen.model import Charged, Clip, Fault, Links, Stage, Status, Submission
 from batchgen.pace import full_jitter
+from batchgen.pipeline.calls import Calls
 from batchgen.pipeline.flow import Flow
 from batchgen.pipeline.stops import Stop, StopKind
 from batchgen.polling import Agenda, is_gone
@@ -37,7 +38,7 @@ _CEILING = 30.0  # seconds
 BACKLOG = 64
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Wanted:
     """A clip that waits to be fetched, and what this run has tried."""
 
@@ -66,8 +67,14 @@ class Downloads:
     def __init__(self, flow: Flow, collector: Collector) -> None:
         self._flow, self._collector = flow, collector
         self._agenda: Agenda[Wanted] = Agenda()
-        self.running = 0
+        self._calls = Calls()
+        self._running: set[Wanted] = set()
         self._asking = 0
+
+    @property
+    def running(self) -> int:
+        """Clips that are being fetched at this moment."""
+        return len(self._running)
 
     @property
     def waiting(self) -> int:
@@ -80,8 +87,11 @@ class Downloads:
         return self.running - self._asking + sum(map(_in_hand, self._agenda.items()))
 
     def left(self) -> list[tuple[Submission, Fault]]:
-        """Clips that wait and are not tried any more, with the reason where one is known."""
-        faults = [(wanted.submission, wanted.fault or self._no_link()) for wanted in self._agenda.items()]
+        """Clips that are not on disk, with the reason where one is known."""
+        no_link = Fault(code="no_link", message="no link could be asked for", stage=Stage.RETRIEVE)
+        otherwise = no_link if self._flow.key_refused else None
+        clips = [*self._agenda.items(), *self._running]
+        faults = [(wanted.submission, wanted.fault or otherwise) for wanted in clips]
         return [(submission, fault) for submission, fault in faults if fault is not None]
 
     @property
@@ -99,18 +109,21 @@ class Downloads:
 
     async def work(self) -> None:
         """Fetch one clip after the other."""
-        while True:
+        while not self._calls.closed:
             delay = self._agenda.delay(self._flow.clock())
             if delay > 0:
                 await self._flow.pulse.wait(delay)
                 continue
             wanted = self._agenda.pop()
-            self.running += 1
-            try:
-                await self._one(wanted)
-            finally:
-                self.running -= 1
-                self._flow.pulse.beat()
+            self._running.add(wanted)
+            await self._one(wanted)
+            self._running.discard(wanted)
+            self._flow.pulse.beat()
+
+    def close(self) -> None:
+        """Begin nothing more and cut transfers off, but let a clip that is whole get its name."""
+        self._calls.cut()
+        self._flow.pulse.beat()
 
     # --- one clip ---------------------------------------------------------------------------------------
 
@@ -162,14 +175,15 @@ class Downloads:
     async def _fetch(self, wanted: Wanted) -> None:
         submission, parts = wanted.submission, self._collector
         if wanted.links is None:
-            if (fault := self._no_link()) is not None:
-                await self._rest(submission, wanted.fault or fault)
+            if not self._flow.may_call:
+                self._plan(wanted, _CEILING)
                 return
             wanted.links = await self._ask(submission)
             if submission.not_found_since is not None:
                 wanted.submission = submission = await parts.book.found(submission)
         part = parts.store.part(submission)
-        clip = await parts.fetcher.fetch(wanted.links, part, submission.task_id)
+        links = wanted.links
+        clip = await self._calls.make(lambda: parts.fetcher.fetch(links, part, submission.task_id))
         placement = await parts.book.checked(submission, clip)
         wanted.submission = replace(submission, checked=clip)
         if placement.keep_key is not None and placement.over is not None:
@@ -181,17 +195,13 @@ class Downloads:
     async def _ask(self, submission: Submission) -> Links:
         self._asking += 1
         try:
-            links = await self._collector.service.retrieve(submission.file_id, submission.task_id)
+            links = await self._calls.make(
+                lambda: self._collector.service.retrieve(submission.file_id, submission.task_id)
+            )
         finally:
             self._asking -= 1
         self._flow.answered()
         return links
-
-    def _no_link(self) -> Fault | None:
-        """Why no link can be asked for any more, once that is so."""
-        if self._flow.may_call:
-            return None
-        return Fault(code="no_link", message="no link could be asked for", stage=Stage.RETRIEVE)
 
     async def _stored(self, submission: Submission, clip: Clip, file: str) -> None:
         await self._collector.book.stored(submission, clip_warnings(submission.request, clip))

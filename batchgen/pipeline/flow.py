@@ -107,6 +107,11 @@ class Flow:
             self.halt(Stop(kind=StopKind.HALT, reason=reason))
 
     @property
+    def key_refused(self) -> bool:
+        """Whether the run ends because the key is refused."""
+        return self.stop is not None and self.stop.kind is StopKind.KEY_REFUSED
+
+    @property
     def may_call(self) -> bool:
         """Whether calls to the API make sense: not once the key is refused or a signal has come."""
         return self.stop is None or self.stop.kind not in {StopKind.KEY_REFUSED, StopKind.SIGNAL}

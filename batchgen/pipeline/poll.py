@@ -18,6 +18,7 @@ from batchgen.errors import (
 )
 from batchgen.model import Charged, Failed, Fault, Generated, Stage, Status, Submission, TaskState
 from batchgen.pace import full_jitter
+from batchgen.pipeline.calls import Calls
 from batchgen.pipeline.durable import insist
 from batchgen.pipeline.flow import Flow, Pulse
 from batchgen.pipeline.stops import Stop, StopKind
@@ -64,6 +65,7 @@ class Poller:
         self._spacing = Spacing(asker.max_per_second)
         self._in_air: set[Watched] = set()
         self._asking: set[asyncio.Task[None]] = set()
+        self._calls = Calls()
         self._limits_in_a_row = 0
         self._news = Pulse()  # the agenda has another first item
         self._gate = asyncio.Semaphore(QUESTIONS)
@@ -105,10 +107,11 @@ class Poller:
             self._asking.add(asking)
             asking.add_done_callback(self._asking.discard)
 
-    def close(self) -> None:
-        """Ask no more: the run is over."""
-        for asking in self._asking:
-            asking.cancel()
+    async def close(self) -> None:
+        """Ask no more, but let every answer that has come reach the ledger."""
+        self._calls.cut()
+        if self._asking:
+            await asyncio.wait(self._asking)
 
     def _plan(self, watched: Watched, delay: float) -> None:
         self._agenda.add(self._flow.clock() + delay, watched)
@@ -129,8 +132,8 @@ class Poller:
             self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
             again = _BACKOFF_CEILING
         finally:
-            self._in_air.discard(watched)
             self._gate.release()
+        self._in_air.discard(watched)
         if again is None:
             self._ended(watched)
         else:
@@ -142,7 +145,7 @@ class Poller:
         if not self._flow.may_call:
             return _BACKOFF_CEILING
         try:
-            state = await self._asker.service.query(watched.submission.task_id)
+            state = await self._calls.make(lambda: self._asker.service.query(watched.submission.task_id))
         except NotFound as error:
             return await self._not_found(watched, error)
         except ServiceError as error:

@@ -101,12 +101,17 @@ class Pipeline:
                 else:
                     poller.resume(submission)
             helpers = [group.create_task(work) for work in self._work(submitter, poller)]
+            fetching = [
+                group.create_task(self._downloads.work()) for _ in range(self._rules.limits.downloads)
+            ]
             while not self._is_over(submitter, poller):
                 await self.flow.pulse.wait(_TICK)
-            left = self._left(poller)
-            poller.close()
             for helper in helpers:
                 helper.cancel()
+            self._downloads.close()
+            await poller.close()
+            await asyncio.wait(fetching)
+            left = [*poller.left(), *self._downloads.left()]
             await asyncio.gather(*(self._rest(*one) for one in left))  # all in one commit
             self._vitals()
         return self.flow.stop
@@ -114,7 +119,6 @@ class Pipeline:
     def _work(self, submitter: Submitter, poller: Poller) -> list[Coroutine[None, None, None]]:
         limits = self._rules.limits
         work: list[Coroutine[None, None, None]] = [poller.run(), self._tick()]
-        work += [self._downloads.work() for _ in range(limits.downloads)]
         if self._rules.submit:
             work.append(submitter.feed())
             work += [submitter.work() for _ in range(min(WORKERS, limits.in_flight))]
@@ -132,10 +136,6 @@ class Pipeline:
         if kind is StopKind.KEY_REFUSED:
             return downloads.in_hand == 0
         return poller.waiting == 0 and downloads.waiting == 0 and downloads.running == 0
-
-    def _left(self, poller: Poller) -> list[tuple[Submission, Fault]]:
-        """What has not ended, with the reason where one is known: what has no reason needs no more words."""
-        return [*poller.left(), *self._downloads.left()]
 
     async def _rest(self, submission: Submission, fault: Fault) -> None:
         """It stays as it is, and its row says why."""
