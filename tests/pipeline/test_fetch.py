@@ -82,12 +82,12 @@ async def test_tries_end_with_the_patience_for_a_clip() -> None:
 
 
 @pytest.mark.parametrize("error", [LinkUnusable("ftp"), FileTaken("not ours")], ids=["unusable", "taken"])
-async def test_what_can_never_work_rests_at_once(error: Exception) -> None:
+async def test_what_can_never_work_rests_at_once(error: DownloadError) -> None:
     """One try, the reason in the row, and the run is over."""
     scene = one()
     scene.fetcher.on_fetch = lambda _job, _n: error
     assert await scene.run(within=5.0) is None
-    assert scene.recorder.rests == {"job-1": "download"}
+    assert scene.recorder.rests == {"job-1": error.code}
     assert len(scene.log.times("fetch")) == 1
 
 
@@ -99,7 +99,7 @@ async def test_a_file_of_the_users_is_left_alone() -> None:
     scene.store.files["videos/job-1.mp4"] = theirs
     await scene.run(within=5.0)
     assert scene.store.files == {"videos/job-1.mp4": theirs}
-    assert scene.recorder.rests == {"job-1": "download"}
+    assert scene.recorder.rests == {"job-1": FileTaken.code}
 
 
 async def test_a_full_disk_halts_and_loses_nothing() -> None:
@@ -274,3 +274,14 @@ async def test_a_signal_leaves_downloads_resumable() -> None:
     assert scene.took == pytest.approx(50.0, abs=0.1)
     assert scene.statuses() == {Status.GENERATED: 1}
     assert scene.store.files == {}
+
+
+@pytest.mark.parametrize("moment", [1.06, 1.2, 1.8])
+async def test_a_whole_clip_still_gets_its_name_after_a_signal(moment: float) -> None:
+    """What follows a download is short and is finished, and its end is told."""
+    scene = one()
+    scene.book.latency = 0.5
+    scene.stop_at(moment)
+    await scene.run()
+    scene.assert_all_succeeded()
+    assert scene.recorder.path("job-1") == [Status.GENERATED, Status.SUCCEEDED]

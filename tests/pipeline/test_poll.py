@@ -275,3 +275,19 @@ async def test_a_clock_that_jumps_does_no_harm() -> None:
     await scene.run()
     scene.assert_all_succeeded()
     assert scene.took < 100.0
+
+
+async def test_an_answer_that_has_come_is_written_and_told_at_the_end() -> None:
+    """A signal while the ledger writes "generated": the write is made, and its event with it."""
+    scene = Scene(jobs=1)
+    scene.book.latency = 0.5
+    scene.service.task_time = lambda _job: 0.1
+    scene.service.on_query = lambda _job, _n: scene.stop_at(now_plus(0.2))
+    await scene.run()
+    assert scene.recorder.path("job-1")[-1] is Status.GENERATED
+    assert scene.statuses() == {Status.GENERATED: 1}
+
+
+def now_plus(seconds: float) -> float:
+    """The loop's clock, so much later."""
+    return asyncio.get_running_loop().time() + seconds
