@@ -302,7 +302,10 @@ async def _drive(this: Run, ledger: Ledger, key: str) -> Stop | None:
         base_url = place.base_url
         if place.simulated:
             simulator = Simulator(state=place.output / ".service")
-            base_url = (await stack.enter_async_context(simulator)).base_url
+            try:
+                base_url = (await stack.enter_async_context(simulator)).base_url
+            except (OSError, ValueError) as error:
+                raise ConfigError(f"the simulated service can't start: {error}") from error
         appender = Appender(ledger, place.output, this.warn)
         pipeline = await _assemble(this, ledger, key, base_url, appender, stack)
         await ledger.start_writing()

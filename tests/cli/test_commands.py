@@ -127,3 +127,14 @@ def test_an_interrupt_before_anything_began_ends_in_130() -> None:
     ):
         command_line(["schema"])
     assert ended.value.code == 130
+
+
+async def test_a_simulated_service_that_cannot_start_is_no_bug(house: House) -> None:
+    """Tasks that no simulated service wrote are named, with exit 2."""
+    state = house.output / "simulated" / ".service"
+    state.mkdir(parents=True)
+    (state / "tasks.jsonl").write_text("mine\n")
+    house.write([{"id": "fox", "prompt": "A fox"}])
+    ended = await house.run("jobs.yaml", "--simulate", service=False, key=None)
+    assert ended.code == 2
+    assert "tasks.jsonl:1: not a line of a simulated service" in ended.err
