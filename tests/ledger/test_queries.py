@@ -67,10 +67,11 @@ async def test_records_come_with_the_own_file_first_and_what_left_last(desk: Des
 
 
 async def test_what_would_be_submitted_is_counted_by_kind(desk: Desk) -> None:
-    """By resolution and length, for the plan."""
+    """By model, resolution and length, for the plan."""
     desk.has("a", "b", "c")
     await desk.accept("c", "t1")
-    assert desk.ledger.ask(lambda db: queries.to_submit_by_kind(db, JOB_FILE)) == [("768P", 6, 2)]
+    kinds = desk.ledger.ask(lambda db: queries.to_submit_by_kind(db, JOB_FILE))
+    assert kinds == {("MiniMax-Hailuo-2.3", "768P", 6): 2}
 
 
 async def test_everything_that_was_paid_is_under_way_until_it_is_on_disk(desk: Desk) -> None:

@@ -77,6 +77,7 @@ def intend(db: sqlite3.Connection, state: str = "submitting", **columns: object)
         "digest": "d",
         "intended_at": "2026-07-01T12:00:00.000+00:00",
         "charged": "perhaps",
+        "day": "2026-07-01",
         **columns,
     }
     marks = ", ".join("?" * len(row))
@@ -224,8 +225,8 @@ def test_replacing_is_deleting(db: sqlite3.Connection) -> None:
     bring(db, S.SUBMITTED)
     statement = (
         "INSERT OR REPLACE INTO submissions (key, job, state, reason, account, origin, key_print, request, digest,"
-        " intended_at, charged) SELECT key, job, 'submitting', reason, account, origin, key_print, request, digest,"
-        " intended_at, charged FROM submissions"
+        " intended_at, charged, day) SELECT key, job, 'submitting', reason, account, origin, key_print, request,"
+        " digest, intended_at, charged, day FROM submissions"
     )
     assert "never deleted" in refused(db, statement)
 

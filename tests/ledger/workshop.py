@@ -171,9 +171,8 @@ class Desk:
 
     async def generate(self, id_: str, task_id: str) -> Submission:
         """The task of this job has ended well."""
-        return await self.book.generated(
-            await self.accept(id_, task_id), Generated(file_id=f"file-{task_id}")
-        )
+        news = Generated(file_id=f"file-{task_id}", width=1366, height=768)
+        return await self.book.generated(await self.accept(id_, task_id), news)
 
     async def store(self, submission: Submission, content: Clip) -> Placement:
         """The clip of a generated submission is fetched, checked, renamed and recorded."""
