@@ -40,7 +40,8 @@ async def test_warnings_go_to_standard_error_whatever_is_shown(house: House, kin
     assert ended.err.count("Flyby") == 2
     assert "as many as this run may" in ended.err
     if kind != "json":
-        assert "2 ordered, 1 delivered, 1 not submitted; nothing paid twice." in ended.out
+        assert "2 ordered, 1 delivered, 1 not submitted; " in ended.out
+        assert "; nothing paid twice." in ended.out
         assert "Flyby" not in ended.out.replace("Fox 1 [Flyby]", "")
 
 
@@ -185,7 +186,7 @@ async def test_a_plan_tells_what_a_run_would_do(house: House) -> None:
     house.write([{"prompt": "A fox", **kind} for kind in kinds])
     planned = await house.run("check", "jobs.yaml", key=None)
     assert planned.code == 0, planned.err
-    assert "A run would submit 6 clips: about 19.00 CNY at the vendor's list prices." in planned.out
+    assert "A run would submit 6 clips: about 19 CNY at the vendor's list prices." in planned.out
     table = [line.split() for line in planned.out.splitlines() if line.startswith("MiniMax")]
     assert [row[1:4] for row in table] == 2 * [["1080P", "6", "s"], ["768P", "6", "s"], ["768P", "10", "s"]]
     assert all(row[4:] == ["1", "0", "0", "0", "0", "0", "1"] for row in table)
