@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import stat
@@ -56,14 +57,18 @@ class Scan:
 _SHOWN = 5
 
 
-def scan_clips(ledger: Ledger, output: Path) -> Scan:
-    """Compare every stored clip's size with the ledger and note what is missing or damaged.  Blocks."""
+def scan_clips(ledger: Ledger, output: Path, *, thorough: bool = False) -> Scan:
+    """Compare every stored clip with the ledger and note what is missing or damaged.  Blocks.
+
+    By its size; ``thorough`` reads every clip and compares the hash too.
+    """
     names: list[str] = []
     number = 0
     gone: list[int] = []
     back: list[int] = []
     for clip in ledger.ask(queries.stored):
-        whole = _has_size(output / clip.file, clip.bytes)
+        path = output / clip.file
+        whole = _has_size(path, clip.bytes) and (not thorough or _has_hash(path, clip.sha256))
         if not whole:
             number += 1
             if len(names) < _SHOWN:
@@ -73,6 +78,14 @@ def scan_clips(ledger: Ledger, output: Path) -> Scan:
     if gone or back:
         ledger.change(lambda db: orders.note_missing(db, gone, back))
     return Scan(missing=tuple(names), number=number)
+
+
+def _has_hash(path: Path, sha256: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
 
 
 def _free_name(folder: Path, stem: str) -> Path:

@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+from batchgen import model
 from batchgen.app import folder, lock
 from batchgen.app.loading import load
 from batchgen.app.options import Options
@@ -50,7 +51,7 @@ def view(path: Path, options: Options, now: datetime) -> Iterator[View]:
             brake = _reconcile(ledger, staging, place, options)
             if lock.holder(place.output, now) is None:
                 ledger.change(orders.interrupted)
-            folder.scan_clips(ledger, place.output)
+            folder.scan_clips(ledger, place.output, thorough=options.verify)
             yield View(place=place, ledger=ledger, warnings=loaded.warnings, brake=brake)
 
 
@@ -79,6 +80,7 @@ class Plan:
     text: str
     warnings: tuple[Problem, ...]
     brake: Braked | None
+    missing: int  # clips
 
 
 def check(path: Path, options: Options, now: datetime) -> Plan:
@@ -97,7 +99,20 @@ def check(path: Path, options: Options, now: datetime) -> Plan:
             "",
             f"A run would submit {_jobs(standing.to_submit, 'clip')}{_cost(clips, place)}.",
         ]
-        return Plan(text="\n".join(lines), warnings=seen.warnings, brake=seen.brake)
+        if standing.missing:
+            lines.append(_missing(standing.missing, verified=options.verify))
+        elif options.verify:
+            lines.append(f"Every stored clip is there, to the byte: {_jobs(_delivered(standing), 'clip')}.")
+        return Plan(text="\n".join(lines), warnings=seen.warnings, brake=seen.brake, missing=standing.missing)
+
+
+def _delivered(standing: queries.Standing) -> int:
+    return standing.counts[model.Status.SUCCEEDED]
+
+
+def _missing(number: int, *, verified: bool) -> str:
+    how = "missing or damaged" if verified else "missing or of another size (--verify compares every byte)"
+    return f"{_jobs(number, 'clip')} {how}; --restore-missing of a run fetches them again if the service has them."
 
 
 def _jobs(number: int, word: str = "job") -> str:

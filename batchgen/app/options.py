@@ -31,6 +31,7 @@ class Options:
     accept_new: bool = False
     restore_missing: bool = False
     rebuild_ledger: bool = False
+    verify: bool = False  # of ``check``: read every stored clip
     wait_lock: float = 0.0
 
     def applied_to(self, settings: Settings) -> Settings:

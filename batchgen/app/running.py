@@ -209,7 +209,7 @@ def _tidy(this: Run, ledger: Ledger) -> None:
         again = ledger.change(lambda db: orders.resubmit_unknown(db, place.name))
         if again:
             this.warn(f"ordered again by on_unknown: resubmit: {_few(again)}")
-    scan = folder.scan_clips(ledger, place.output)
+    scan = folder.scan_clips(ledger, place.output, thorough=options.restore_missing)
     if scan.number and options.restore_missing:
         folder.set_damaged_aside(ledger, place.output)
         ledger.change(orders.restore_missing)

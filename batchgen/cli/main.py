@@ -230,6 +230,7 @@ def _tell_result(result: RunResult, look: screen.Look) -> None:
 )
 @click.option("--regenerate-changed", is_flag=True, help="Plan as a run with this option would.")
 @click.option("--accept-new", is_flag=True, help="Plan as a run with this option would.")
+@click.option("--verify", is_flag=True, help="Read every stored clip and compare its hash with the ledger.")
 @click.option("--show", metavar="ID", help="Print the exact body that would be sent for this job.")
 def check(job_file: Path, show: str | None, **given: Unpack[params.Given]) -> int:
     """Validate everything, show the plan and the cost; send and write nothing."""
@@ -248,6 +249,8 @@ def _check(job_file: Path, given: params.Given, *, show: str | None) -> int:
     if plan.brake is not None:
         _tell_brake(plan.brake)
         return ExitCode.WRONG
+    if options.verify and plan.missing:
+        return ExitCode.UNSETTLED
     return ExitCode.DONE
 
 

@@ -39,6 +39,7 @@ class Given(TypedDict, total=False):
     regenerate_changed: bool
     accept_new: bool
     dry_run: bool
+    verify: bool
 
 
 class Duration(click.ParamType[float]):
