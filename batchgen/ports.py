@@ -145,6 +145,9 @@ class Book(Protocol):
     async def lost(self, submission: Submission, fault: Fault, /) -> None:
         """The outcome of the POST is not known: it counts as spent."""
 
+    async def resubmit(self, submission: Submission, /) -> Order | None:
+        """By the user's standing word: order the job of a lost submission again, once per job, ever."""
+
     async def generated(self, submission: Submission, news: Generated, /) -> Submission:
         """The task has ended well; the clip waits to be fetched."""
 

@@ -362,6 +362,7 @@ async def _assemble(
         key_print=print_,
         drain=this.options.drain,
         submit=this.submit,
+        resubmit=place.settings.on_unknown is OnUnknown.RESUBMIT,
         max_clips=this.options.max_clips,
         last_answer=await ledger.read(lambda db: queries.last_answer(db, place.origin, print_)),
     )

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from batchgen.errors import IllegalTransition, OutcomeUnknown
 from batchgen.ledger.database import Ledger
+from batchgen.ledger.orders import RESUBMITTABLE, order_anew
 from batchgen.ledger.queries import SUBMISSIONS, SUBMITTABLE
 from batchgen.ledger.rows import (
     folded,
@@ -16,12 +17,24 @@ from batchgen.ledger.rows import (
     sure_time,
     to_clip,
     to_json,
+    to_order,
     to_submission,
     to_time,
     to_video,
 )
 from batchgen.ledger.spending import Payment, Purse, pay
-from batchgen.model import Charged, Clip, Fault, Generated, Order, Placement, Request, State, Submission
+from batchgen.model import (
+    Charged,
+    Clip,
+    Fault,
+    Generated,
+    Order,
+    Placement,
+    Reason,
+    Request,
+    State,
+    Submission,
+)
 from batchgen.settings import Budget
 
 #: How SQLite names the index that lets a task belong to one submission only.
@@ -88,6 +101,10 @@ class LedgerBook:
     async def lost(self, submission: Submission, fault: Fault) -> None:
         """The outcome of the POST is not known: it counts as spent."""
         await self._move(submission, State.UNKNOWN, **_fault_columns(fault))
+
+    async def resubmit(self, submission: Submission) -> Order | None:
+        """By the user's standing word: order the job of a lost submission again, once per job, ever."""
+        return await self._ledger.write(lambda db: _resubmit(db, submission))
 
     async def generated(self, submission: Submission, news: Generated) -> Submission:
         """The task has ended well; the clip waits to be fetched."""
@@ -201,6 +218,17 @@ def _intend(
     return to_submission(
         db.execute(f"{SUBMISSIONS} WHERE s.key = ?", (job["job_file"], row["key"])).fetchone()
     )
+
+
+def _resubmit(db: sqlite3.Connection, submission: Submission) -> Order | None:
+    row = db.execute(
+        f"SELECT * FROM standing WHERE key = ? AND newest = ? AND {RESUBMITTABLE}",
+        (submission.job_key, submission.key),
+    ).fetchone()
+    if row is None:
+        return None
+    order_anew(db, [submission.job_key], Reason.RESUBMIT)
+    return to_order(db.execute("SELECT * FROM standing WHERE key = ?", (submission.job_key,)).fetchone())
 
 
 def fix_file(db: sqlite3.Connection, job: sqlite3.Row) -> None:

@@ -105,11 +105,14 @@ def order_anew(db: sqlite3.Connection, keys: Iterable[int], reason: Reason) -> N
     )
 
 
+#: A job that the standing order ``on_unknown: resubmit`` is about.
+RESUBMITTABLE = "status = 'unknown' AND in_job_file AND NOT resubmitted AND NOT changed AND dismissed IS NULL"
+
+
 def resubmit_unknown(db: sqlite3.Connection, job_file: str) -> list[str]:
     """By the user's standing order: jobs of unknown outcome are ordered again, once per job, ever."""
     rows = db.execute(
-        "SELECT key, id FROM standing WHERE job_file = ? AND in_job_file AND status = 'unknown' "
-        "AND NOT resubmitted AND NOT changed AND dismissed IS NULL",
+        f"SELECT key, id FROM standing WHERE job_file = ? AND {RESUBMITTABLE}",
         (job_file,),
     ).fetchall()
     order_anew(db, [row["key"] for row in rows], Reason.RESUBMIT)

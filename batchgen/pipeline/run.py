@@ -54,6 +54,7 @@ class Rules:
     key_print: str
     drain: float  # seconds that what is under way is awaited after a stop
     submit: bool = True
+    resubmit: bool = False  # submissions of unknown outcome, once per job, ever
     max_clips: int | None = None
     last_answer: datetime | None = None
 
@@ -203,6 +204,7 @@ class Pipeline:
             next_orders=self._parts.next_orders,
             track=poller.track,
             too_many_downloads=lambda: self._downloads.too_many,
+            resubmit=self._rules.resubmit,
             max_clips=self._rules.max_clips,
         )
 

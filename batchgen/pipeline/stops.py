@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
@@ -39,6 +40,17 @@ class Streaks:
         self._most_failures, self._most_unknown = halt_after_failures, halt_after_unknown
         self._failures = self._invalid = self._unknown = 0
         self._recent: deque[bool] = deque(maxlen=_RECENT)
+        self._answers = False
+
+    @property
+    def room(self) -> float:
+        """Submissions that may be in the air, so that a streak which has begun can't outrun its limit.
+
+        Infinite once the service has answered one, and none has gone wrong since.
+        """
+        if self._answers and not self._invalid and not self._unknown:
+            return math.inf
+        return max(1, min(self._most_failures - self._invalid, self._most_unknown - self._unknown))
 
     def succeeded(self) -> None:
         """A task ended well."""
@@ -68,6 +80,7 @@ class Streaks:
     def answered(self) -> None:
         """The service took a submission, or refused it for what it asks for: its parameters were good."""
         self._invalid = self._unknown = 0
+        self._answers = True
 
     def unknown(self, message: str) -> str | None:
         """The outcome of a submission is not known."""

@@ -52,7 +52,18 @@ class Sender:
     next_orders: NextOrders  # (behind this position, at most so many) -> positions and orders
     track: Callable[[Submission], None]  # the poller's: the task is at the service
     too_many_downloads: Callable[[], bool]
+    resubmit: bool = False  # a submission of unknown outcome is ordered again, once per job, ever
     max_clips: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sent:
+    """A submission whose POST has left."""
+
+    order: Order
+    submission: Submission
+    ticket: int
+    exchange: asyncio.Task[Outcome]
 
 
 class Submitter:
@@ -83,22 +94,22 @@ class Submitter:
     async def work(self) -> None:
         """Submit one order after the other."""
         while True:
-            order = await self._queue.get()
+            order: Order | None = await self._queue.get()
             self._busy += 1
             try:
-                while await self._one(order):
-                    pass
+                while order is not None:
+                    order = await self._one(order)
             except LedgerNotWritable as error:
                 self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
             finally:
                 self._busy -= 1
                 self._flow.pulse.beat()
 
-    async def _one(self, order: Order) -> bool:
-        """One attempt; whether the same order must be tried again."""
+    async def _one(self, order: Order) -> Order | None:
+        """One attempt; the order that must be tried next because of it."""
         async with self._admission:  # one worker at a time asks, in the order of the jobs
             if not await self._admitted():
-                return False
+                return None
             ticket = self._sender.pace.sent()
             self._flow.take_slot()
             self._flow.in_air += 1
@@ -109,8 +120,8 @@ class Submitter:
             self._flow.in_air -= 1
             self._flow.pulse.beat()
 
-    async def _send(self, order: Order, ticket: int) -> bool:
-        """Intent, POST, outcome; whether the same order must be tried again."""
+    async def _send(self, order: Order, ticket: int) -> Order | None:
+        """Intent, POST, outcome."""
         try:
             submission = await self._sender.book.intend(order)
         except (LedgerNotWritable, BudgetReached) as error:
@@ -120,17 +131,18 @@ class Submitter:
             self._over(ticket)
             self._flow.sent -= 1
             self._flow.free_slot()
-            return False
+            return None
         if self._flow.stop is not None:  # the POST has not left, and must not any more
             self._over(ticket)
             await self._not_sent(submission)
-            return False
+            return None
         exchange = self._group.create_task(self._post(submission))
+        sent = _Sent(order=order, submission=submission, ticket=ticket, exchange=exchange)
         self._flow.changed(submission, Status.PENDING, Status.SUBMITTING)
         if not await self._answered(exchange, FIRST_PATIENCE):
-            return await self._without_answer(submission, exchange, ticket)
+            return await self._without_answer(sent)
         self._over(ticket)
-        return await self._settle(submission, exchange.result(), ticket, Status.SUBMITTING)
+        return await self._settle(sent, Status.SUBMITTING)
 
     # --- admission --------------------------------------------------------------------------------------
 
@@ -164,6 +176,8 @@ class Submitter:
             return math.inf, "slots" if pace.slots >= pace.ceiling else "service limit"
         if self._sender.too_many_downloads():
             return math.inf, "downloads"
+        if flow.in_air >= flow.streaks.room:
+            return math.inf, "doubts"
         now = flow.clock()
         return pace.delay(now), pace.held_by(now)
 
@@ -193,33 +207,33 @@ class Submitter:
     def _over(self, ticket: int) -> None:
         self._sender.pace.answered(ticket, self._flow.clock())
 
-    async def _without_answer(
-        self, submission: Submission, exchange: asyncio.Task[Outcome], ticket: int
-    ) -> bool:
+    async def _without_answer(self, sent: _Sent) -> Order | None:
         """A signal ends the exchange; otherwise it stays open for a late answer, and the worker is free."""
         if self._flow.grace_left() > 0:
             self._flow.in_air += 1
-            self._group.create_task(self._late(submission, exchange, ticket))
-            return False
-        await _end(exchange)
-        self._over(ticket)
-        if not exchange.cancelled():
-            return await self._settle(submission, exchange.result(), ticket, Status.SUBMITTING)
-        await self._lost(submission, f"no answer within {GRACE:.0f} s of the signal that ended the run")
-        return False
+            self._group.create_task(self._late(sent))
+            return None
+        await _end(sent.exchange)
+        self._over(sent.ticket)
+        if not sent.exchange.cancelled():
+            return await self._settle(sent, Status.SUBMITTING)
+        await self._lost(sent.submission, f"no answer within {GRACE:.0f} s of the signal that ended the run")
+        return None
 
-    async def _late(self, submission: Submission, exchange: asyncio.Task[Outcome], ticket: int) -> None:
+    async def _late(self, sent: _Sent) -> None:
         """Note that the outcome is unknown, then wait for an answer, to the hard timeout of the exchange.
 
         One after the other: the answer must not reach the ledger before the loss.
         """
         try:
-            was = await self._noted_lost(submission)
-            if not await self._answered(exchange, math.inf):
-                await _end(exchange)
-            self._over(ticket)
-            if not exchange.cancelled():
-                await self._settle(submission, exchange.result(), ticket, was)
+            was = await self._noted_lost(sent.submission)
+            if not await self._answered(sent.exchange, math.inf):
+                await _end(sent.exchange)
+            self._over(sent.ticket)
+            if not sent.exchange.cancelled():
+                again = await self._settle(sent, was)
+                if again is not None:
+                    await self._queue.put(again)
         except LedgerNotWritable as error:
             self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
         finally:
@@ -237,30 +251,39 @@ class Submitter:
 
     # --- outcomes ---------------------------------------------------------------------------------------
 
-    async def _settle(self, submission: Submission, outcome: Outcome, ticket: int, was: Status) -> bool:
-        """Make an outcome durable; whether the order must be tried again."""
-        book = self._sender.book
+    async def _settle(self, sent: _Sent, was: Status) -> Order | None:
+        """Make an outcome durable; the order that must be tried next because of it."""
+        book, submission, outcome = self._sender.book, sent.submission, sent.exchange.result()
         match outcome:
             case str():
                 await self._accepted(submission, outcome, was)
-                return False
             case Refused():
                 fault = outcome.fault(Stage.SUBMIT)
                 await self._durably(book.refused, submission, fault, outcome.charged)
                 self._ended(submission, was, Status.FAILED, fault)
                 self._note_refusal(outcome)
-                return False
             case NotAccepted():
                 fault = outcome.fault(Stage.SUBMIT)
                 await self._durably(book.not_accepted, submission, fault)
                 self._flow.sent -= 1
-                self._note_limit(outcome, ticket)
+                self._note_limit(outcome, sent.ticket)
                 self._ended(submission, was, Status.PENDING, fault)
-                return was is Status.SUBMITTING and not isinstance(outcome, Halting)
+                return None if isinstance(outcome, Halting) else sent.order
             case _:
-                if was is Status.SUBMITTING:
-                    await self._lost(submission, outcome.message, outcome.code)
-                return False
+                return await self._unknown(submission, outcome, was)
+        return None
+
+    async def _unknown(self, submission: Submission, error: ServiceError, was: Status) -> Order | None:
+        """The exchange is over and its outcome will never be known; by the user's word it is ordered again."""
+        if was is Status.SUBMITTING:
+            await self._lost(submission, error.message, error.code)
+        self._flow.halt_if(self._flow.streaks.unknown(error.message))
+        if not self._sender.resubmit or self._flow.stop is not None:
+            return None
+        order = await self._sender.book.resubmit(submission)
+        if order is not None:
+            self._flow.changed(submission, Status.UNKNOWN, Status.PENDING)
+        return order
 
     async def _accepted(self, submission: Submission, task_id: str, was: Status) -> None:
         """The task id is made durable before anything else happens."""
@@ -270,8 +293,7 @@ class Submitter:
                 self._flow, lambda: self._sender.book.accepted(submission, task_id), otherwise
             )
         except OutcomeUnknown as error:
-            if was is Status.SUBMITTING:
-                await self._lost(submission, error.message, error.code)
+            await self._unknown(submission, error, was)
             return
         if was is Status.UNKNOWN:
             self._flow.take_slot()
@@ -294,7 +316,6 @@ class Submitter:
         fault = Fault(code=code, message=message, stage=Stage.SUBMIT)
         await self._durably(self._sender.book.lost, submission, fault)
         self._ended(submission, Status.SUBMITTING, Status.UNKNOWN, fault)
-        self._flow.halt_if(self._flow.streaks.unknown(fault.message))
 
     def _ended(self, submission: Submission, was: Status, status: Status, fault: Fault) -> None:
         if was is Status.SUBMITTING:

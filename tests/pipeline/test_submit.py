@@ -367,16 +367,21 @@ async def test_a_run_is_not_over_while_a_late_answer_is_written_down(latency: fl
 
 
 @pytest.mark.parametrize(
-    ("error", "status"),
-    [(REFUSED, Status.FAILED), (RateLimited("1002", ""), Status.PENDING), (LOST, Status.UNKNOWN)],
+    ("error", "status", "sent"),
+    [
+        (REFUSED, Status.FAILED, 1),
+        (RateLimited("1002", ""), Status.SUCCEEDED, 2),
+        (LOST, Status.UNKNOWN, 1),
+    ],
 )
-async def test_a_late_error_is_an_outcome_too(error: Exception, status: Status) -> None:
-    """Refused, not accepted or lost: the state follows, no slot is freed twice, nothing is sent again."""
+async def test_a_late_error_is_an_outcome_too(error: Exception, status: Status, sent: int) -> None:
+    """The state follows, no slot is freed twice; only what is proven not to have been accepted is sent again."""
     scene = Scene(jobs=3, in_flight=2)
-    scene.service.on_submit = lambda job, _n: Answer(after=60.0, error=error) if job == "job-1" else Answer()
+    late = Answer(after=60.0, error=error)
+    scene.service.on_submit = lambda job, n: late if job == "job-1" and n == 1 else Answer()
     await scene.run()
     assert scene.book.status("job-1") is status
-    assert scene.sent["job-1"] == 1
+    assert scene.sent["job-1"] == sent
     assert scene.flow.slots_taken == 0
 
 
