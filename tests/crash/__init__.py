@@ -1,0 +1,1 @@
+"""Crashes: batchgen killed at every step that makes something durable, and at random moments."""
