@@ -561,3 +561,15 @@ async def test_a_disk_that_fills_up_stops_submissions() -> None:
     await scene.run()
     assert all(post.left < 103.0 for post in scene.service.posts)
     assert scene.statuses() == {Status.SUCCEEDED: 2, Status.PENDING: 8}
+
+
+async def test_the_grace_begins_with_the_signal() -> None:
+    """A halt long before it takes nothing from the eight seconds."""
+    scene = Scene(jobs=1)
+    scene.service.on_submit = lambda _job, _n: Answer(after=20.0)
+    asyncio.get_running_loop().call_at(
+        1.0, lambda: scene.pipeline.stop(Stop(kind=StopKind.HALT, reason="halt"))
+    )
+    scene.stop_at(15.0)
+    await scene.run()
+    assert scene.statuses() == {Status.SUBMITTED: 1}
