@@ -94,16 +94,19 @@ class Submitter:
     async def work(self) -> None:
         """Submit one order after the other."""
         while True:
-            order: Order | None = await self._queue.get()
-            self._busy += 1
-            try:
-                while order is not None:
-                    order = await self._one(order)
-            except LedgerNotWritable as error:
-                self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
-            finally:
-                self._busy -= 1
-                self._flow.pulse.beat()
+            await self._submit(await self._queue.get())
+
+    async def _submit(self, order: Order | None) -> None:
+        """Submit one order, as often as it takes."""
+        self._busy += 1
+        try:
+            while order is not None:
+                order = await self._one(order)
+        except LedgerNotWritable as error:
+            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+        finally:
+            self._busy -= 1
+            self._flow.pulse.beat()
 
     async def _one(self, order: Order) -> Order | None:
         """One attempt; the order that must be tried next because of it."""
@@ -223,8 +226,10 @@ class Submitter:
     async def _late(self, sent: _Sent) -> None:
         """Note that the outcome is unknown, then wait for an answer, to the hard timeout of the exchange.
 
-        One after the other: the answer must not reach the ledger before the loss.
+        One after the other: the answer must not reach the ledger before the loss.  What must be ordered again
+        because of it does not go back to the queue: that may be full, and the workers wait for this very end.
         """
+        again: Order | None = None
         try:
             was = await self._noted_lost(sent.submission)
             if not await self._answered(sent.exchange, math.inf):
@@ -232,13 +237,12 @@ class Submitter:
             self._over(sent.ticket)
             if not sent.exchange.cancelled():
                 again = await self._settle(sent, was)
-                if again is not None:
-                    await self._queue.put(again)
         except LedgerNotWritable as error:
             self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
         finally:
             self._flow.in_air -= 1
             self._flow.pulse.beat()
+        await self._submit(again)
 
     async def _noted_lost(self, submission: Submission) -> Status:
         """What the ledger has then: it may not be writable, and the answer may still come."""
@@ -256,7 +260,7 @@ class Submitter:
         book, submission, outcome = self._sender.book, sent.submission, sent.exchange.result()
         match outcome:
             case str():
-                await self._accepted(submission, outcome, was)
+                return await self._accepted(submission, outcome, was)
             case Refused():
                 fault = outcome.fault(Stage.SUBMIT)
                 await self._durably(book.refused, submission, fault, outcome.charged)
@@ -285,7 +289,7 @@ class Submitter:
             self._flow.changed(submission, Status.UNKNOWN, Status.PENDING)
         return order
 
-    async def _accepted(self, submission: Submission, task_id: str, was: Status) -> None:
+    async def _accepted(self, submission: Submission, task_id: str, was: Status) -> Order | None:
         """The task id is made durable before anything else happens."""
         otherwise = f"job {submission.job_id} has task id {task_id}"
         try:
@@ -293,8 +297,7 @@ class Submitter:
                 self._flow, lambda: self._sender.book.accepted(submission, task_id), otherwise
             )
         except OutcomeUnknown as error:
-            await self._unknown(submission, error, was)
-            return
+            return await self._unknown(submission, error, was)
         if was is Status.UNKNOWN:
             self._flow.take_slot()
         self._unreached_since = None
@@ -303,6 +306,7 @@ class Submitter:
         self._sender.pace.accepted(self._flow.accepted)
         self._sender.track(news)
         self._flow.changed(news, was, Status.SUBMITTED)
+        return None
 
     async def _not_sent(self, submission: Submission) -> None:
         """The run stopped between the intent and the POST."""
