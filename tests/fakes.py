@@ -307,6 +307,7 @@ class FakeBook:
         self.rows: dict[int, Row] = {}
         self.latency = 0.001  # seconds
         self.not_writable: Callable[[str, str], bool] = lambda _what, _job: False
+        self.resubmitted: dict[str, int] = {}  # by job: submissions up to this key are settled
         self._keys = itertools.count(1)
 
     # -- what tests ask
@@ -317,7 +318,12 @@ class FakeBook:
 
     def status(self, job: str) -> Status:
         """A job's status: that of its newest submission that counts."""
-        counted = [row for row in self.of(job) if row.state is not State.NOT_ACCEPTED]
+        settled = self.resubmitted.get(job, 0)
+        counted = [
+            row
+            for row in self.of(job)
+            if row.state is not State.NOT_ACCEPTED and row.submission.key > settled
+        ]
         return Status(counted[-1].state) if counted else Status.PENDING
 
     def statuses(self) -> dict[Status, int]:
@@ -377,6 +383,16 @@ class FakeBook:
     async def lost(self, submission: Submission, fault: Fault) -> None:
         """The outcome is unknown."""
         await self._end("lost", submission, State.UNKNOWN, fault, Charged.PERHAPS)
+
+    async def resubmit(self, submission: Submission) -> Order | None:
+        """Once per job."""
+        await self._writable("resubmit", submission.job_id)
+        if submission.job_id in self.resubmitted:
+            return None
+        self.resubmitted[submission.job_id] = submission.key
+        await self._durable("resubmit", submission)
+        one = next(one for one in self.orders if one.id == submission.job_id)
+        return replace(one, reason=Reason.RESUBMIT)
 
     async def generated(self, submission: Submission, news: Generated) -> Submission:
         """The clip waits."""

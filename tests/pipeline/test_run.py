@@ -185,6 +185,7 @@ class Schedule:
     stop: tuple[float, StopKind] | None
     max_clips: int | None
     disk: float
+    resubmit: bool
 
 
 def walk(items: list[object], job: str, number: int) -> object:
@@ -211,6 +212,7 @@ schedules = st.builds(
     stop=st.none() | st.tuples(st.floats(0.0, 300.0), st.sampled_from(StopKind)),
     max_clips=st.none() | st.integers(0, 31),
     disk=st.sampled_from([0.0, 0.001, 0.5]),
+    resubmit=st.booleans(),
 )
 
 
@@ -220,6 +222,7 @@ def play(schedule: Schedule) -> Scene:
     scene = Scene(
         jobs=30, in_flight=schedule.in_flight, limits=limits, drain=120.0, max_clips=schedule.max_clips
     )
+    scene.resubmit = schedule.resubmit
 
     def submit(job: str, number: int) -> Answer:
         error = walk([*schedule.submits], job, number)
@@ -271,18 +274,13 @@ async def drawn(schedule: Schedule) -> None:
         counted = [row for row in scene.book.rows.values() if row.state is not State.NOT_ACCEPTED]
         assert len(counted) - 3 <= schedule.max_clips
     if stop is None:
-        assert Status.PENDING not in scene.statuses() or late(schedule)
+        assert Status.PENDING not in scene.statuses()
         assert Status.SUBMITTING not in scene.statuses()
     known = {row.submission.task_id for row in scene.book.rows.values()}
     told = " ".join(scene.recorder.warnings)
     for post in scene.service.posts:  # no outcome is dropped
         if isinstance(post.outcome, str):
             assert post.outcome in known or post.outcome in told
-
-
-def late(schedule: Schedule) -> bool:
-    """Whether a POST may prove not accepted when nobody waits for it any more."""
-    return max(schedule.latencies) >= 30.0
 
 
 @settings(max_examples=150)

@@ -22,7 +22,7 @@ from batchgen.errors import (
     ServiceError,
     Transient,
 )
-from batchgen.model import Charged, Failed, State, Status
+from batchgen.model import Charged, Failed, Request, State, Status
 from batchgen.pipeline import Stop, StopKind
 from batchgen.settings import Limits
 from pipeline.scene import Scene
@@ -426,6 +426,58 @@ async def test_a_short_drain_cuts_no_post_off(drain: float) -> None:
     )
     await scene.run(within=100.0)
     assert scene.book.status("job-1") is Status.SUBMITTED
+
+
+# --- ordered again, by the user's standing word ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("after", [0.1, 45.0])
+async def test_a_lost_submission_is_ordered_again_once(after: float) -> None:
+    """The first loss is sent again when its exchange is over, the second stays unknown."""
+    scene = Scene(jobs=4, in_flight=2, resubmit=True)
+    losses = {"job-1": 1, "job-2": 9}
+    scene.service.on_submit = lambda job, n: (
+        Answer(error=LOST, after=after, makes=True) if n <= losses.get(job, 0) else Answer()
+    )
+    await scene.run()
+    assert scene.statuses() == {Status.SUCCEEDED: 3, Status.UNKNOWN: 1}
+    assert scene.sent == {"job-1": 2, "job-2": 2, "job-3": 1, "job-4": 1}
+
+
+async def test_a_lost_submission_is_not_ordered_again_without_that_word() -> None:
+    """Held by default."""
+    scene = Scene(jobs=1)
+    scene.service.on_submit = lambda _job, _n: Answer(error=LOST)
+    await scene.run()
+    assert scene.book.resubmitted == {}
+
+
+async def test_a_task_id_that_proves_anothers_is_a_loss_like_any_other() -> None:
+    """It is ordered again in this run when the user said so."""
+    scene = Scene(jobs=2, in_flight=1, resubmit=True)
+    submit = scene.service.submit
+
+    async def first_twice(request: Request) -> str:
+        task_id = await submit(request)
+        return "task of job-1" if scene.sent["job-2"] == 1 else task_id
+
+    scene.service.submit = first_twice  # type: ignore[method-assign]
+    await scene.run()
+    assert scene.statuses() == {Status.SUCCEEDED: 2}
+    assert scene.sent == {"job-1": 1, "job-2": 2}
+
+
+@pytest.mark.parametrize(
+    ("error", "most"),
+    [(LOST, 6), (LOST, None), (RateLimited("1002", "slow"), 6), (RateLimited("1002", ""), None)],
+)
+async def test_late_news_never_wait_for_a_full_queue(error: Exception, most: int | None) -> None:
+    """Far more jobs than the queue holds, every worker held by a limit that only late answers can lift."""
+    scene = Scene(jobs=120, in_flight=40, resubmit=True, max_clips=most)
+    scene.service.on_submit = lambda _job, n: Answer(error=error, after=40.0) if n == 1 else Answer()
+    scene.service.task_time = lambda _job: 5.0
+    stop = await scene.run(within=20_000.0)
+    assert stop is not None or scene.statuses() == {Status.SUCCEEDED: 120}
 
 
 # --- the ledger can't be written -------------------------------------------------------------------------
