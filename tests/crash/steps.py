@@ -150,13 +150,21 @@ def _watched_call(steps: Steps, call: str, true: Callable[..., None], about: int
 
 def _kind(home: str, about: int | str | Path) -> str | None:
     """What sort of file of the output folder this is: ``videos/ID.mp4.part``; ``None`` for any other file."""
-    path = str(Path(f"/proc/self/fd/{about}").readlink()) if isinstance(about, int) else os.fspath(about)
+    path = _path_of(about) if isinstance(about, int) else os.fspath(about)
     if not path.startswith(home):
         return None
     folder, _, name = path.removeprefix(home).strip("/").rpartition("/")
     if ".mp4" in name:
         name = re.sub(r"\.\d+", ".N", re.sub(r"^[^.]+", "ID", name))
     return f"{folder}/{name}" if folder else name or "."
+
+
+def _path_of(descriptor: int) -> str:
+    """Which file a descriptor is of, where the system tells."""
+    try:
+        return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+    except OSError:
+        return ""
 
 
 def _caller() -> str:

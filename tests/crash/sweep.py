@@ -52,12 +52,13 @@ async def _sweep(given: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="batchgen-crash-") as home:
         async with opened(Path(home)) as (theatre, lanes):
             visits: list[Visit] = []
+            left = 0
             if given.steps != "none":
                 steps = out_of(_SHARE_OF_STEPS)
-                visits = await tour(theatre, lanes, every=given.steps == "every", out_of_time=steps)
+                visits, left = await tour(theatre, lanes, every=given.steps == "every", out_of_time=steps)
             figures = await _random(theatre, lanes, given, out_of(1.0))
     broken = [*figures.broken, *(found for one in visits for found in one.broken)]
-    print(_table(visits, figures, broken, time.monotonic() - began))  # noqa: T201  it is a command
+    print(_table(visits, left, figures, broken, time.monotonic() - began))  # noqa: T201  it is a command
     for line in itertools.islice(_details(visits, figures), DETAILS):
         print(line)  # noqa: T201  likewise
     return 1 if broken else 0
@@ -87,12 +88,16 @@ async def _random(
     return total
 
 
-def _table(visits: Sequence[Visit], figures: Figures, broken: Iterable[Broken], seconds: float) -> str:
+def _table(
+    visits: Sequence[Visit], left: int, figures: Figures, broken: Iterable[Broken], seconds: float
+) -> str:
     reached = sum(one.reached for one in visits)
     cut_short = figures.cut_short + sum(one.cut_short for one in visits)
     counts = Counter(one.promise for one in broken)
     rows: list[tuple[str, object]] = [
         ("kills at named steps", reached),
+        ("steps that did not come that often a second time", len(visits) - reached),
+        ("steps left out for want of time", left),
         ("kills at random moments", figures.kills),
         ("jobs in the batches of these", figures.jobs),
         ("POSTs found on their way by kills", cut_short),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +44,20 @@ async def test_a_sound_product_is_found_sound(tmp_path: Path) -> None:
     async with opened(tmp_path) as (theatre, lanes):
         found = await visit(theatre, SCENES[0], lanes[0], None)
     assert (found.reached, found.broken, found.cut_short) == (False, (), 0)
+
+
+async def test_the_long_form_is_one_command() -> None:
+    """It prints its table and ends with 0 when nothing was broken."""
+    words = ("--kills", "3", "--jobs", "20", "--steps", "none")
+    sweep = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "crash.sweep",
+        *words,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await sweep.communicate()
+    assert sweep.returncode == 0, out.decode()
+    assert "| kills at random moments | 3 |" in out.decode()
+    assert "| clips paid for twice | 0 |" in out.decode()

@@ -36,7 +36,8 @@ _MUST_COME = {
 async def test_killed_before_and_after_each_durable_step(tmp_path: Path) -> None:
     """Before and after each named step, and with a POST in the air: at most one task a job, nothing lost."""
     async with opened(tmp_path) as (theatre, lanes):
-        visits = await tour(theatre, lanes, every=False)
+        visits, left = await tour(theatre, lanes, every=False)
+    assert left == 0
     wrong = [f"{one.scene}, {one.point}: {found}" for one in visits for found in one.broken]
     assert not wrong, "\n".join(wrong)
     missed = [f"{one.scene}, {one.point}" for one in visits if not one.reached]

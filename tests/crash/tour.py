@@ -33,10 +33,10 @@ async def tour(
     *,
     every: bool,
     out_of_time: Callable[[], bool] = lambda: False,
-) -> list[Visit]:
+) -> tuple[list[Visit], int]:
     """Die before and after each step: when it first comes, or each time (``every``), in all scenes.
 
-    Ends early when it is out of time.
+    Ends early when it is out of time: the number says how many visits are left.
     """
     known: set[str] = set()
     plan: deque[Callable[[Lane], Awaitable[Visit]]] = deque()
@@ -56,4 +56,4 @@ async def tour(
             found.append(await plan.popleft()(one))
 
     await asyncio.gather(*map(work, lanes))
-    return found
+    return found, len(plan)
