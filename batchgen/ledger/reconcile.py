@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batchgen.errors import Braked, JobFileError
+from batchgen.ledger.renaming import RUNNING_OR_CHARGED, rename
 from batchgen.ledger.transaction import transaction
 from batchgen.model import Problem, Source
 
@@ -68,7 +69,7 @@ def _merge(connection: sqlite3.Connection, job_file: str, *, accept_new: bool) -
     _refuse_claims(connection, job_file)
     connection.execute("DROP TABLE IF EXISTS temp.gone")
     connection.execute(_GONE, {"job_file": job_file})
-    renamed = _rename(connection)
+    renamed = rename(connection)
     new = _count(connection, f"SELECT count(*) {_NEW}")
     left = _count(connection, f"SELECT count(*) FROM temp.gone WHERE {_PAID}")
     if not accept_new and is_accident(left=left, new=new):
@@ -105,17 +106,6 @@ def _claimed(row: Sequence[object]) -> Problem:
         message=f"{other} (line {other_line}) orders a job of this id into the same output folder",
         remedy="give one of them another id, or the job files different output folders",
     )
-
-
-def _rename(connection: sqlite3.Connection) -> int:
-    """New ids whose request equals that of a job which was sent and has left take over its submissions."""
-    pairs = connection.execute(_RENAMES).fetchall()
-    connection.executemany(
-        "UPDATE jobs SET id = ?, id_folded = ?, explicit_id = ? WHERE key = ?",
-        [(id_, id_folded, explicit, key) for id_, id_folded, explicit, key in pairs],
-    )
-    connection.executemany("DELETE FROM temp.gone WHERE key = ?", [(key,) for *_, key in pairs])
-    return len(pairs)
 
 
 def _brake(connection: sqlite3.Connection, left: int, new: int) -> Braked:
@@ -170,33 +160,6 @@ CREATE TEMP TABLE gone AS SELECT key, id, id_folded, digest, prompt, position FR
 WHERE in_job_file AND job_file = :job_file
   AND NOT EXISTS (SELECT 1 FROM staged.jobs AS new WHERE new.id_folded = main.jobs.id_folded)"""
 
-_RUNNING_OR_CHARGED = """(state IN ('submitting', 'unknown', 'submitted', 'generated')
-  OR (charged <> 'no' AND state <> 'not_accepted'))"""
-
-# A job of another job file that shares the folder keeps what is its own.
-_FREE = "(key IN (SELECT key FROM temp.gone) OR NOT in_job_file)"
-
-# An id may also be given to another request in the same edit in which its old request gets a new id.
-# Jobs that left in an earlier run may come back under a new id as well.  What counts is the request that was
-# paid for: the job may have been edited after that, and the edit taken back.
-_RENAMES = f"""
-WITH fresh AS (
-  SELECT new.id, new.id_folded, new.explicit_id, new.digest,
-         row_number() OVER (PARTITION BY new.digest ORDER BY new.position) AS nth
-  FROM staged.jobs AS new
-  WHERE NOT EXISTS (SELECT 1 FROM main.jobs AS old WHERE old.id_folded = new.id_folded)
-), absent AS (
-  SELECT old.key, old.in_job_file, old.position, new.digest AS wanted, (
-    SELECT digest FROM submissions WHERE job = old.key AND state <> 'not_accepted'
-    ORDER BY {_RUNNING_OR_CHARGED} DESC, key DESC LIMIT 1) AS digest
-  FROM main.jobs AS old LEFT JOIN staged.jobs AS new ON new.id_folded = old.id_folded
-), idle AS (
-  SELECT key, digest, row_number() OVER (
-    PARTITION BY digest ORDER BY wanted IS NOT NULL, in_job_file DESC, position) AS nth
-  FROM absent WHERE digest IS NOT NULL AND (wanted IS NULL AND {_FREE} OR wanted <> digest)
-)
-SELECT fresh.id, fresh.id_folded, fresh.explicit_id, idle.key FROM fresh JOIN idle USING (digest, nth)"""
-
 _COLUMNS = """id, explicit_id, position, request, digest, model, prompt, duration, resolution, metadata,
   source_file, source_line, warnings"""
 
@@ -217,7 +180,7 @@ DELETE FROM jobs WHERE NOT in_job_file AND NOT EXISTS (SELECT 1 FROM submissions
 
 # What the newest charged or running submission of a job was sent with.
 _PAID_REQUEST = f"""(SELECT digest FROM submissions
-  WHERE job = jobs.key AND {_RUNNING_OR_CHARGED} ORDER BY key DESC LIMIT 1)"""
+  WHERE job = jobs.key AND {RUNNING_OR_CHARGED} ORDER BY key DESC LIMIT 1)"""
 
 _NEWEST = "(SELECT max(key) FROM submissions WHERE job = jobs.key AND state <> 'not_accepted')"
 
