@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -305,7 +306,7 @@ class Life(RuleBasedStateMachine):
         assert 0 <= standing.unsettled <= standing.jobs
 
 
-TestLife = Life.TestCase
+TestLife = pytest.mark.timeout(900)(Life.TestCase)  # a failure is brought down to its shortest form first
 TestLife.settings = settings(
     max_examples=50, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -115,6 +115,17 @@ def test_closing_beside_a_stranger_who_reads_is_no_error(path: Path, monkeypatch
     assert list(names(path.parent)) == [path.name]
 
 
+def test_closing_beside_a_stranger_who_rests_folds_the_log_back(path: Path) -> None:
+    """The file alone is the state, though the log, empty, still has its name."""
+    ledger = opened(path)
+    stranger = sqlite3.connect(path)
+    stranger.execute("SELECT count(*) FROM jobs").fetchone()
+    ledger.change(lambda db: db.execute("UPDATE jobs SET dismissed = 'x'"))
+    ledger.close()
+    assert path.with_name(path.name + "-wal").stat().st_size == 0
+    stranger.close()
+
+
 # --- begun whole or not at all --------------------------------------------------------------------------
 
 
@@ -207,6 +218,14 @@ def flip_pages(path: Path) -> None:
     path.write_bytes(content)
 
 
+def harm_a_leaf(path: Path) -> None:
+    """Only a check of every page finds this one."""
+    content = bytearray(path.read_bytes())
+    leaves = [at for at in range(4096, len(content), 4096) if content[at] == 13]  # leaves of tables
+    content[leaves[-1]] = 0
+    path.write_bytes(content)
+
+
 def cut(path: Path, size: int) -> None:
     os.truncate(path, size)
 
@@ -223,6 +242,7 @@ def other_database(path: Path) -> None:
     [
         (lambda path: set_pragma(path, "user_version = 99"), "version 99.*newer batchgen"),
         (flip_pages, "damaged"),
+        (harm_a_leaf, "damaged"),
         (lambda path: cut(path, 0), "damaged: it is empty"),
         (lambda path: cut(path, 50), "damaged: it is not a SQLite database"),
         (lambda path: cut(path, 4096), "damaged: it is cut short"),
@@ -234,7 +254,7 @@ def other_database(path: Path) -> None:
         (lambda path: path.write_bytes(b"SQLite format 3\0" + bytes(200)), "not a ledger of batchgen"),
         (other_database, "not a ledger of batchgen"),
     ],
-    ids=["newer", "flipped", "empty", "header cut", "page", "byte", "text", "zeros", "other"],
+    ids=["newer", "flipped", "leaf", "empty", "header cut", "page", "byte", "text", "zeros", "other"],
 )
 def test_a_file_that_may_not_be_used_is_refused(
     path: Path, harm: object, words: str, recwarn: pytest.WarningsRecorder

@@ -51,7 +51,7 @@ def would_submit(path: Path, *, seen: tuple[str, ...] = ()) -> list[str]:
     ledger = Ledger.open(path, origin=ORIGIN, now=NOON, switch=True)
     try:
         if seen:
-            reconcile(ledger, [job(id_, PROMPT) for id_ in seen])
+            reconcile(ledger, [job(id_, PROMPT) for id_ in seen], exists=lambda name: name == JOB_FILE)
         return [order.id for _, order in ledger.ask(lambda db: queries.orders(db, JOB_FILE, -1, 1000))]
     finally:
         ledger.close()
