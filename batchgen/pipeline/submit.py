@@ -75,6 +75,7 @@ class Submitter:
         self._admission = asyncio.Lock()
         self._fed = False
         self._busy = 0
+        self._budget_full = False  # with what is in the air
         self._unreached_since: float | None = None
 
     @property
@@ -127,14 +128,16 @@ class Submitter:
         """Intent, POST, outcome."""
         try:
             submission = await self._sender.book.intend(order)
-        except (LedgerNotWritable, BudgetReached) as error:
+        except BudgetReached as error:
+            self._not_intended(ticket)
+            return self._past_the_budget(order, error)
+        except LedgerNotWritable as error:
             self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
             submission = None
         if submission is None:
-            self._over(ticket)
-            self._flow.sent -= 1
-            self._flow.free_slot()
+            self._not_intended(ticket)
             return None
+        self._budget_full = False
         if self._flow.stop is not None:  # the POST has not left, and must not any more
             self._over(ticket)
             await self._not_sent(submission)
@@ -146,6 +149,19 @@ class Submitter:
             return await self._without_answer(sent)
         self._over(ticket)
         return await self._settle(sent, Status.SUBMITTING)
+
+    def _not_intended(self, ticket: int) -> None:
+        self._over(ticket)
+        self._flow.sent -= 1
+        self._flow.free_slot()
+
+    def _past_the_budget(self, order: Order, error: BudgetReached) -> Order | None:
+        """What is in the air may prove not to have been accepted, and give back what it holds of the budget."""
+        if self._flow.in_air > 1:  # this one among them
+            self._budget_full = True
+            return order
+        self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+        return None
 
     # --- admission --------------------------------------------------------------------------------------
 
@@ -175,6 +191,8 @@ class Submitter:
         flow, pace = self._flow, self._sender.pace
         if self._sent_all:
             return math.inf, "max clips"
+        if self._budget_full and flow.in_air:
+            return math.inf, "budget"
         if flow.slots_taken >= pace.slots:
             return math.inf, "slots" if pace.slots >= pace.ceiling else "service limit"
         if self._sender.too_many_downloads():
