@@ -48,7 +48,7 @@ async def test_resubmit_orders_an_unknown_job_again_once_ever(house: House) -> N
 
 async def test_resubmit_also_orders_what_an_earlier_run_lost(house: House) -> None:
     """The word may come later than the loss; the clip is delivered then."""
-    house.sim.fault(Call.SUBMIT, Close(made=True), ONE)
+    house.sim.fault(Call.SUBMIT, Close(made=True), Conditions(prompt="odd one", times=1))
     house.write(_mixed(1))
     assert (await house.run("jobs.yaml")).code == 1
     again = await house.run("jobs.yaml", "--on-unknown", "resubmit")
