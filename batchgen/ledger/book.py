@@ -69,7 +69,7 @@ class LedgerBook:
         def intend(db: sqlite3.Connection) -> Submission | None:
             return _intend(db, order, self._account, at, lambda request: pay(db, self._purse, request, day))
 
-        return await self._ledger.write(intend)
+        return await self._ledger.write(intend, may_wait=True)
 
     async def accepted(self, submission: Submission, task_id: str) -> Submission:
         """The service gave a task id.
@@ -104,7 +104,7 @@ class LedgerBook:
 
     async def resubmit(self, submission: Submission) -> Order | None:
         """By the user's standing word: order the job of a lost submission again, once per job, ever."""
-        return await self._ledger.write(lambda db: _resubmit(db, submission))
+        return await self._ledger.write(lambda db: _resubmit(db, submission), may_wait=True)
 
     async def generated(self, submission: Submission, news: Generated) -> Submission:
         """The task has ended well; the clip waits to be fetched."""

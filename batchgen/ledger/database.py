@@ -15,7 +15,11 @@ from typing import TypeVar
 
 from batchgen.errors import LedgerError, LedgerNotWritable
 from batchgen.ledger import opening, queries
+from batchgen.ledger.anchor import Anchor
+from batchgen.ledger.log import Log, is_incomplete, make_whole
 from batchgen.ledger.reconcile import Reconciled, reconcile
+from batchgen.ledger.refusals import not_opened
+from batchgen.ledger.reserve import Reserve
 from batchgen.ledger.rows import to_time
 from batchgen.ledger.snapshot import snapshot
 from batchgen.ledger.staging import Staging
@@ -37,6 +41,8 @@ class Ledger:
         self._connection = connection
         self._reader = opening.connect(path)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="batchgen-ledger-reader")
+        self._reserve = Reserve(path)
+        self._log = Log(connection)
         self._writer: GroupWriter | None = None
 
     # --- opening and closing -------------------------------------------------------------------------
@@ -48,14 +54,15 @@ class Ledger:
         """Open the ledger, or begin one for the service ``origin``.
 
         Raises LedgerError when it is damaged, newer, of another service, or would lie on a network file
-        system.  ``switch`` makes it belong to ``origin`` from now on; with ``visit`` something must have been
-        sent there before, and it goes on belonging to the service that it belongs to.
+        system, LedgerNotWritable when only the writing is refused.  ``switch`` makes it belong to ``origin``
+        from now on; with ``visit`` something must have been sent there before, and it goes on belonging to the
+        service that it belongs to.
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             opening.refuse_network(path, opening.mounts())
         except OSError as error:
-            raise LedgerError(f"{path}: the ledger can't be opened: {error}") from error
+            raise not_opened(path, error) from error
         return cls._open(path, origin, now, switch=switch, visit=visit)
 
     @classmethod
@@ -65,14 +72,16 @@ class Ledger:
                 opening.refuse_damaged_header(path)
             else:
                 opening.create(path, first_facts(origin, now))
+            has_log = opening.has_log(path)
             ledger = cls(opening.connect_checked(path), path)
             try:
+                ledger._settle_log(there=has_log)
                 ledger._settle_origin(origin, switch=switch, visit=visit)
             except BaseException:
                 ledger.close()
                 raise
         except (sqlite3.Error, OSError) as error:
-            raise LedgerError(f"{path}: the ledger can't be opened: {error}") from error
+            raise not_opened(path, error) from error
         return ledger
 
     @classmethod
@@ -103,12 +112,23 @@ class Ledger:
         """Fold the write-ahead log back, so that copying the one file copies the state, and let go."""
         self._executor.shutdown()
         self._reader.close()
+        self._reserve.release()
+        self._log.end()
         try:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error:
             pass  # the log is still there, and the next run folds it back
         finally:
             self._connection.close()
+
+    def _settle_log(self, *, there: bool) -> None:
+        """Refuse a ledger whose newest changes were taken away with its log."""
+        if is_incomplete(self._connection):
+            if not there:
+                raise opening.damaged(
+                    self.path, f"its newest changes stood in {self.path.name}-wal, which is gone"
+                )
+            make_whole(self._connection)
 
     def _settle_origin(self, origin: str, *, switch: bool, visit: bool) -> None:
         known = self.fact("origin")
@@ -176,9 +196,22 @@ class Ledger:
 
     # --- during a run: these never block the loop ------------------------------------------------------
 
-    async def start_writing(self) -> None:
-        """Start the writer; until ``stop_writing`` every change goes through it."""
-        self._writer = GroupWriter(self._connection)
+    async def start_writing(self, *, reserve: bool = False) -> None:
+        """Start the writer; until ``stop_writing`` every change goes through it.
+
+        With ``reserve`` room on the disk is kept back for what must be written down when the disk is full.
+        Raises LedgerNotWritable.
+        """
+        await asyncio.to_thread(self._get_ready, reserve=reserve)
+        self._writer = GroupWriter(self._connection, Anchor(self.path), self._log, self._reserve)
+
+    def _get_ready(self, *, reserve: bool) -> None:
+        if reserve:
+            self._reserve.keep()
+        try:
+            self._log.begin()
+        except sqlite3.Error as error:
+            raise LedgerNotWritable(f"{self.path}: the ledger can't be written: {error}") from error
 
     async def stop_writing(self) -> None:
         """Let every change reach the disk and end the writer."""
@@ -186,11 +219,14 @@ class Ledger:
             await self._writer.close()
             self._writer = None
 
-    async def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
-        """Make one change durable, in company with those of the same moment."""
+    async def write(self, change: Callable[[sqlite3.Connection], T], *, may_wait: bool = False) -> T:
+        """Make one change durable, in company with those of the same moment.
+
+        ``may_wait``: it begins something that can as well be left, so the reserve is not for it.
+        """
         if self._writer is None:
             raise LedgerNotWritable("the ledger is not open for writing")
-        return await self._writer.do(change)
+        return await self._writer.do(change, may_wait=may_wait)
 
     async def read(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Read something, in a thread.  Raises LedgerError when the disk does not give it."""

@@ -80,7 +80,7 @@ def refuse_damaged_header(path: Path) -> None:
         raise LedgerError(f"{path}: this is a SQLite database, but not a ledger of batchgen")
     page = int.from_bytes(header[16:18], "big")
     pages = int.from_bytes(header[28:32], "big")
-    if size < (_LARGEST_PAGE if page == 1 else page) * pages and not _has_log(path):
+    if size < (_LARGEST_PAGE if page == 1 else page) * pages and not has_log(path):
         raise damaged(path, f"it is cut short ({size} bytes)")
 
 
@@ -89,14 +89,15 @@ def refuse_lone_log(path: Path) -> None:
 
     SQLite would delete it, or mix it into a new ledger.
     """
-    if _has_log(path):
+    if has_log(path):
         raise LedgerError(
             f"{path}: the ledger is not there, but its newest changes are, in {path.name}-wal: put the ledger "
             "back beside them, or move them away"
         )
 
 
-def _has_log(path: Path) -> bool:
+def has_log(path: Path) -> bool:
+    """Whether anything stands in the write-ahead log beside this file."""
     log = path.with_name(path.name + "-wal")
     return log.exists() and log.stat().st_size > 0
 

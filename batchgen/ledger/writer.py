@@ -3,6 +3,9 @@
 SQLite with ``synchronous=FULL`` pays for a flush of the disk with each commit, so the writer gathers every
 change that has come while the last commit ran.  Each change has a savepoint of its own: one that the database
 refuses fails alone, one that can't reach the disk fails with all of its companions.
+
+When the disk is full the changes that begin something, and may wait, fail; those that say what has happened are
+tried again on the reserve.
 """
 
 from __future__ import annotations
@@ -16,6 +19,10 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from batchgen.errors import IllegalTransition, LedgerNotWritable
+from batchgen.ledger.anchor import Anchor
+from batchgen.ledger.log import Log
+from batchgen.ledger.refusals import lacks_room
+from batchgen.ledger.reserve import Reserve
 from batchgen.ledger.transaction import MISUSE, roll_back
 
 T = TypeVar("T")
@@ -29,29 +36,32 @@ MAX_BATCH = 512
 class _Waiting:
     change: Change
     future: asyncio.Future[object]
+    may_wait: bool
 
 
 class GroupWriter:
     """Runs changes on a connection of its own thread; each call returns when its change is on disk."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, anchor: Anchor, log: Log, reserve: Reserve) -> None:
         self._connection = connection
+        self._anchor, self._log, self._reserve = anchor, log, reserve
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="batchgen-ledger", daemon=True)
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._thread.start()
 
-    async def do(self, change: Callable[[sqlite3.Connection], T]) -> T:
+    async def do(self, change: Callable[[sqlite3.Connection], T], *, may_wait: bool = False) -> T:
         """Make one change durable.  Once called it is made, also when the caller is cancelled meanwhile.
 
+        ``may_wait``: nothing has happened yet that it would have to say; it is never written with the last room.
         Raises IllegalTransition when the database refuses it, LedgerNotWritable when it can't be made durable.
         """
         if self._closed:
             raise LedgerNotWritable("the ledger is closed")
         future: asyncio.Future[object] = self._loop.create_future()
         future.add_done_callback(_seen)
-        self._queue.put(_Waiting(change, future))
+        self._queue.put(_Waiting(change, future, may_wait))
         return cast("T", await asyncio.shield(future))
 
     async def close(self) -> None:
@@ -65,6 +75,7 @@ class GroupWriter:
         while (batch := self._next_batch()) is not None:
             outcomes = self._commit(batch)
             self._loop.call_soon_threadsafe(_deliver, batch, outcomes)
+            self._log.fold_when_due()
 
     def _next_batch(self) -> list[_Waiting] | None:
         first = self._queue.get()
@@ -83,20 +94,49 @@ class GroupWriter:
         return batch
 
     def _commit(self, batch: list[_Waiting]) -> list[object]:
+        """What became of each change: its result, or the error with which it fails."""
+        if (trouble := self._anchor.trouble()) is not None:
+            return [LedgerNotWritable(trouble) for _ in batch]
+        failure: object = "the disk is full, and its last room is for what was sent already"
+        if not self._reserve.drawn:
+            try:
+                return self._transact(batch)
+            except sqlite3.Error as error:
+                if not lacks_room(error):
+                    return [_not_writable(error) for _ in batch]
+                failure = error
+        made = iter(self._on_reserve([waiting for waiting in batch if not waiting.may_wait]))
+        return [_not_writable(failure) if waiting.may_wait else next(made) for waiting in batch]
+
+    def _on_reserve(self, batch: list[_Waiting]) -> list[object]:
+        """Write what has happened, with as much of the reserve as that takes."""
+        while batch:
+            try:
+                return self._transact(batch)
+            except sqlite3.Error as error:
+                if not (lacks_room(error) and self._reserve.draw()):
+                    return [_not_writable(error) for _ in batch]
+        return []
+
+    def _transact(self, batch: list[_Waiting]) -> list[object]:
+        """One durable transaction.  Raises sqlite3.Error, and then has changed nothing."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
+            self._log.claim()
             outcomes = [_attempt(self._connection, waiting.change) for waiting in batch]
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except sqlite3.Error:
             roll_back(self._connection)
-            return [_not_writable(error) for _ in batch]
+            raise
+        self._log.committed(len(batch))
         return outcomes
 
 
-def _not_writable(error: sqlite3.Error) -> LedgerNotWritable:
+def _not_writable(reason: object) -> LedgerNotWritable:
     """An exception for one caller: each raises its own, as each adds its own traceback."""
-    failure = LedgerNotWritable(f"the ledger can't be written: {error}")
-    failure.__cause__ = error
+    failure = LedgerNotWritable(f"the ledger can't be written: {reason}")
+    if isinstance(reason, sqlite3.Error):
+        failure.__cause__ = reason
     return failure
 
 

@@ -206,8 +206,8 @@ def _name_changes() -> None:
 
     do, commit, change_ = GroupWriter.do, GroupWriter._commit, Ledger.change
 
-    async def named(self: GroupWriter, change: Callable[[sqlite3.Connection], Any]) -> Any:  # noqa: ANN401  what the change gives
-        return await do(self, _Named(change, _TELLING.get()))
+    async def named(self: GroupWriter, change: Callable[[sqlite3.Connection], Any], **how: bool) -> Any:  # noqa: ANN401  what the change gives
+        return await do(self, _Named(change, _TELLING.get()), **how)
 
     def committed(self: GroupWriter, batch: Sequence[Any]) -> list[object]:
         with _naming(*sorted({waiting.change.name for waiting in batch})):
