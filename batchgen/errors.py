@@ -69,6 +69,10 @@ class BudgetReached(BatchgenError):
     """One more submission would go past a cap of the user's; nothing was sent."""
 
 
+class FolderNotWritable(BatchgenError):
+    """The output folder takes no files at this moment; nothing was sent."""
+
+
 class DiskFull(BatchgenError):
     """No room for a clip; the rest can wait, what is paid for is not lost."""
 

@@ -9,7 +9,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchgen.errors import ConfigError, LedgerError
+from batchgen.errors import ConfigError, FolderNotWritable, LedgerError
 from batchgen.ledger import Ledger, orders, queries
 from batchgen.reports.manifest import MANIFEST, METADATA
 
@@ -33,7 +33,7 @@ def _any_clip(videos: Path) -> Path | None:
 
 
 def refuse_unusable(output: Path) -> None:
-    """Raise ConfigError when clips could be paid for but not put where they belong."""
+    """Raise ConfigError or FolderNotWritable when clips could be paid for but not put where they belong."""
     for folder in (output / "videos", output / "superseded"):
         if not folder.resolve().is_relative_to(output.resolve()):
             raise ConfigError(
@@ -43,7 +43,7 @@ def refuse_unusable(output: Path) -> None:
             raise ConfigError(f"{folder}: this must be a folder, and is none; move it away")
         nearest = folder if folder.exists() else output
         if not os.access(nearest, os.W_OK | os.X_OK):
-            raise ConfigError(f"{nearest}: this folder can't be written to")
+            raise FolderNotWritable(f"{nearest}: this folder can't be written to")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

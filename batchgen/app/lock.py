@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import os
 from collections.abc import AsyncIterator, Callable
@@ -14,7 +13,8 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from batchgen.errors import BatchgenError, ConfigError, DiskFull, FolderBusy
+from batchgen.errors import BatchgenError, ConfigError, FolderBusy, FolderNotWritable
+from batchgen.ledger.refusals import NOT_WRITABLE
 
 _LOCK = ".batchgen.lock"
 _HOLDER = ".batchgen.run.json"
@@ -32,8 +32,8 @@ async def hold(
 ) -> AsyncIterator[None]:
     """Hold the folder, and the ledger where it lies elsewhere.
 
-    Raises FolderBusy when another run still has either after ``wait`` seconds, ConfigError when the folder can't
-    be used.
+    Raises FolderBusy when another run still has either after ``wait`` seconds, FolderNotWritable when the disk
+    takes nothing, ConfigError when the folder can't be used.
     """
     names = [output / _LOCK]
     if ledger.parent != output:
@@ -54,7 +54,7 @@ async def hold(
 
 def _unusable(output: Path, error: OSError) -> BatchgenError:
     message = f"{output}: the output folder can't be used: {error.strerror or error}"
-    return DiskFull(message) if error.errno in {errno.ENOSPC, errno.EDQUOT} else ConfigError(message)
+    return FolderNotWritable(message) if error.errno in NOT_WRITABLE else ConfigError(message)
 
 
 def _remove_holder(output: Path) -> None:

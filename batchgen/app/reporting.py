@@ -87,8 +87,15 @@ class Appender:
     The rows are rewritten at the end of the run; these are for those who read along, and for a crash.
     """
 
-    def __init__(self, ledger: Ledger, output: Path, warn: Callable[[str], None]) -> None:
-        self._ledger, self._warn = ledger, warn
+    def __init__(
+        self,
+        ledger: Ledger,
+        output: Path,
+        warn: Callable[[str], None],
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``check`` raises OSError when the folder is not the run's own any more."""
+        self._ledger, self._warn, self._check = ledger, warn, check
         self._writer = ManifestWriter(output)
         self._ended: asyncio.Queue[int] = asyncio.Queue()  # bounded by what is in flight
         self._told = False
@@ -104,8 +111,12 @@ class Appender:
             key = await self._ended.get()
             try:
                 record = await self._ledger.read(partial(queries.record, key=key))
-                await in_thread(self._writer.append, record)
+                await in_thread(self._append, record)
             except (OSError, LedgerError) as error:
                 if not self._told:
                     self._warn(f"{self._writer.path}: can't be written: {error}")
                     self._told = True
+
+    def _append(self, record: Record) -> None:
+        self._check()
+        self._writer.append(record)

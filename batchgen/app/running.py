@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from batchgen.app import folder, lock
+from batchgen.app import folder, ground, lock
+from batchgen.app.ground import Ground
 from batchgen.app.loading import Interrupted, load
 from batchgen.app.options import Options
 from batchgen.app.place import Place, resolve
@@ -116,7 +117,8 @@ async def run(
         async with lock.hold(place.output, place.ledger, wait=wait, now=now, give_up=this.stopper.asked):
             ledger = await asyncio.to_thread(_open, this, staging)
             try:
-                return await _run_locked(this, ledger, key)
+                with ground.hold(place.output) as held:
+                    return await _run_locked(this, ledger, key, held)
             finally:
                 await asyncio.to_thread(ledger.close)
 
@@ -245,7 +247,7 @@ def _were(ids: Sequence[str]) -> str:
 # --- the run --------------------------------------------------------------------------------------------
 
 
-async def _run_locked(this: Run, ledger: Ledger, key: str) -> RunResult:
+async def _run_locked(this: Run, ledger: Ledger, key: str, held: Ground) -> RunResult:
     place = this.place
     started = asyncio.get_running_loop().time()
     standing = await ledger.read(lambda db: queries.standing(db, place.name))
@@ -259,8 +261,8 @@ async def _run_locked(this: Run, ledger: Ledger, key: str) -> RunResult:
         to_submit=standing.to_submit if this.submit else 0,
     )
     this.tell(event)
-    stop = await _drive(this, ledger, key)
-    findings, written = await asyncio.to_thread(_report, this, ledger)
+    stop = await _drive(this, ledger, key, held)
+    findings, written = await asyncio.to_thread(_report, this, ledger, held)
     standing = await ledger.read(lambda db: queries.standing(db, place.name))
     result = RunResult(
         exit_code=exit_code(standing, stop, written=written),
@@ -277,10 +279,11 @@ async def _run_locked(this: Run, ledger: Ledger, key: str) -> RunResult:
     return result
 
 
-def _report(this: Run, ledger: Ledger) -> tuple[Findings, bool]:
+def _report(this: Run, ledger: Ledger, held: Ground) -> tuple[Findings, bool]:
     """Write the reports; when the disk does not take them, the ledger still has everything."""
     place = this.place
     try:
+        held.check()
         findings = write_reports(ledger, place, this.commands)
     except OSError as error:
         this.warn(
@@ -291,12 +294,13 @@ def _report(this: Run, ledger: Ledger) -> tuple[Findings, bool]:
     return findings, True
 
 
-async def _drive(this: Run, ledger: Ledger, key: str) -> Stop | None:
+async def _drive(this: Run, ledger: Ledger, key: str, held: Ground) -> Stop | None:
     """Run the pipeline, if there is anything to do."""
     place = this.place
     under_way = await ledger.read(lambda db: queries.under_way(db, place.name, place.origin))
     standing = await ledger.read(lambda db: queries.standing(db, place.name))
-    if not under_way and not (this.submit and standing.to_submit):
+    submits = this.submit and bool(standing.to_submit)
+    if not under_way and not submits:
         return this.stopper.stop
     async with AsyncExitStack() as stack:
         base_url = place.base_url
@@ -306,9 +310,11 @@ async def _drive(this: Run, ledger: Ledger, key: str) -> Stop | None:
                 base_url = (await stack.enter_async_context(simulator)).base_url
             except (OSError, ValueError) as error:
                 raise ConfigError(f"the simulated service can't start: {error}") from error
-        appender = Appender(ledger, place.output, this.warn)
-        pipeline = await _assemble(this, ledger, key, base_url, appender, stack)
-        await ledger.start_writing()
+        appender = Appender(ledger, place.output, this.warn, held.check)
+        pipeline = await _assemble(
+            this, ledger, key, base_url, submits=submits, appender=appender, held=held, stack=stack
+        )
+        await ledger.start_writing(reserve=submits)
         stack.push_async_callback(ledger.stop_writing)
         await stack.enter_async_context(_running(appender.work()))
         with this.stopper.attached(pipeline.stop):
@@ -328,7 +334,15 @@ async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 
 
 async def _assemble(
-    this: Run, ledger: Ledger, key: str, base_url: str, appender: Appender, stack: AsyncExitStack
+    this: Run,
+    ledger: Ledger,
+    key: str,
+    base_url: str,
+    *,
+    submits: bool,
+    appender: Appender,
+    held: Ground,
+    stack: AsyncExitStack,
 ) -> Pipeline:
     """Put the pipeline together from the parts that this run needs."""
     place, limits = this.place, this.place.settings.limits
@@ -354,6 +368,7 @@ async def _assemble(
         next_orders=lambda after, most: ledger.read(lambda db: queries.orders(db, place.name, after, most)),
         observers=[*this.observers, appender],
         now=this.now,
+        free_bytes=held.free_bytes,
     )
     rules = Rules(
         limits=limits,
@@ -361,7 +376,7 @@ async def _assemble(
         output=place.output,
         key_print=print_,
         drain=this.options.drain,
-        submit=this.submit,
+        submit=submits,
         resubmit=place.settings.on_unknown is OnUnknown.RESUBMIT,
         max_clips=this.options.max_clips,
         last_answer=await ledger.read(lambda db: queries.last_answer(db, place.origin, print_)),

@@ -24,6 +24,7 @@ from batchgen.errors import (
     ConfigError,
     DiskFull,
     FolderBusy,
+    FolderNotWritable,
     JobFileError,
     LedgerNotWritable,
 )
@@ -101,7 +102,8 @@ def _tell(error: BatchgenError) -> int:
         case _:
             lines = map(clean, str(error).splitlines())
             screen.say("batchgen: " + "\n  ".join(lines), error=True)
-    return ExitCode.HALTED if isinstance(error, DiskFull | LedgerNotWritable) else ExitCode.WRONG
+    halted = isinstance(error, DiskFull | FolderNotWritable | LedgerNotWritable)
+    return ExitCode.HALTED if halted else ExitCode.WRONG
 
 
 def _tell_brake(brake: Braked) -> None:

@@ -53,7 +53,7 @@ class Rules:
     output: Path
     key_print: str
     drain: float  # seconds that what is under way is awaited after a stop
-    submit: bool = True
+    submit: bool = True  # there is something to submit, and it may be
     resubmit: bool = False  # submissions of unknown outcome, once per job, ever
     max_clips: int | None = None
     last_answer: datetime | None = None
@@ -92,7 +92,7 @@ class Pipeline:
         ``under_way``: every submission of earlier runs that is not on disk.  An exception that comes out is a
         bug of ours.
         """
-        await self._look_at_disk()
+        await self._look_at_disk(to_submit=self._rules.submit)
         async with asyncio.TaskGroup() as group:
             poller = Poller(self.flow, self._asker(), group)
             submitter = Submitter(self.flow, self._sender(poller), group)
@@ -119,7 +119,7 @@ class Pipeline:
 
     def _work(self, submitter: Submitter, poller: Poller) -> list[Coroutine[None, None, None]]:
         limits = self._rules.limits
-        work: list[Coroutine[None, None, None]] = [poller.run(), self._tick()]
+        work: list[Coroutine[None, None, None]] = [poller.run(), self._tick(submitter)]
         if self._rules.submit:
             work.append(submitter.feed())
             work += [submitter.work() for _ in range(min(WORKERS, limits.in_flight))]
@@ -146,13 +146,13 @@ class Pipeline:
 
     # --- the pulse --------------------------------------------------------------------------------------
 
-    async def _tick(self) -> None:
+    async def _tick(self, submitter: Submitter) -> None:
         ticks = 0
         while True:
             self._vitals()
             ticks += 1
             if ticks % _DISK_TICKS == 0:
-                await self._look_at_disk()
+                await self._look_at_disk(to_submit=self._rules.submit and not submitter.idle)
             await asyncio.sleep(_TICK)
 
     def _vitals(self) -> None:
@@ -170,15 +170,15 @@ class Pipeline:
             )
         )
 
-    async def _look_at_disk(self) -> None:
-        """Below the reserve of free space nothing new is submitted."""
+    async def _look_at_disk(self, *, to_submit: bool) -> None:
+        """Where there is little room nothing new is submitted; without the folder nothing can go on."""
         least = self._rules.limits.min_free_bytes
         try:
             free = await self._parts.free_bytes(self._rules.output)
         except OSError as error:
             self.stop(Stop(kind=StopKind.HALT, reason=f"the output folder can't be reached: {error}"))
             return
-        if free < least:
+        if to_submit and free < least:
             reason = f"only {free / 2**20:.0f} MiB free in the output folder, fewer than {least / 2**20:.0f}"
             self.stop(
                 Stop(kind=StopKind.HALT, reason=f"{reason}; free some space, or lower limits.min_free_bytes")
