@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from crash.tour import opened, tour
 
 #: Steps that the scenes must reach: if one is missing, the sweep proves less than it says.
@@ -33,6 +35,7 @@ _MUST_COME = {
 }
 
 
+@pytest.mark.timeout(400)  # half a minute on two idle cores
 async def test_killed_before_and_after_each_durable_step(tmp_path: Path) -> None:
     """Before and after each named step, and with a POST in the air: at most one task a job, nothing lost."""
     async with opened(tmp_path) as (theatre, lanes):
