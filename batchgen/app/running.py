@@ -349,7 +349,9 @@ async def _assemble(
     print_ = fingerprint(key, ledger.fact("salt"))
     account = Account(name=ACCOUNT, origin=place.origin, key_print=print_)
     sent = await ledger.read(
-        lambda db: queries.sent_between(db, place.origin, this.now() - timedelta(seconds=WINDOW), this.now())
+        lambda db: queries.answered_between(
+            db, place.origin, this.now() - timedelta(seconds=WINDOW), this.now()
+        )
     )
     number = await asyncio.to_thread(ledger.change, begin_run)
     clock, now = asyncio.get_running_loop().time(), this.now()

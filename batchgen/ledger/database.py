@@ -180,7 +180,7 @@ class Ledger:
         """Read something.  Raises LedgerError when the disk does not give it."""
         try:
             return question(self._reader)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise LedgerError(f"{self.path}: the ledger can't be read: {error}") from error
 
     def settle_output(self, name: str) -> None:

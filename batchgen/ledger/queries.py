@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from batchgen.budget import Kind, from_micros, plain
 from batchgen.ledger.rows import folded, to_order, to_record, to_submission, to_time
 from batchgen.model import Order, Record, State, Status, Submission
 
 _PAGE = 500
+_LONGEST_EXCHANGE = timedelta(minutes=5)
 
 #: A job that the next run would submit.  (`= 1` lets the index give the jobs in their order.)
 SUBMITTABLE = "status = 'pending' AND in_job_file = 1 AND NOT changed AND dismissed IS NULL"
@@ -114,14 +115,17 @@ def was_used(db: sqlite3.Connection, origin: str) -> bool:
     return bool(row[0])
 
 
-def sent_between(db: sqlite3.Connection, origin: str, since: datetime, until: datetime) -> list[datetime]:
-    """When submissions left for this service; a clock that was ahead then says nothing about now."""
+def answered_between(db: sqlite3.Connection, origin: str, since: datetime, until: datetime) -> list[datetime]:
+    """When submissions to this service were answered, or left where no answer is known.
+
+    A clock that was ahead then says nothing about now.
+    """
     rows = db.execute(
-        "SELECT intended_at FROM submissions WHERE origin = ? AND intended_at BETWEEN ? AND ? "
-        "ORDER BY intended_at",
-        (origin, to_time(since), to_time(until)),
+        "SELECT coalesce(submitted_at, finished_at, intended_at) AS at FROM submissions "
+        "WHERE origin = ? AND intended_at BETWEEN ? AND ? AND at BETWEEN ? AND ? ORDER BY at",
+        (origin, to_time(since - _LONGEST_EXCHANGE), to_time(until), to_time(since), to_time(until)),
     )
-    return [datetime.fromisoformat(row["intended_at"]) for row in rows]
+    return [datetime.fromisoformat(row["at"]) for row in rows]
 
 
 def records(db: sqlite3.Connection, job_file: str | None = None) -> Iterator[Record]:

@@ -28,14 +28,16 @@ class Idle:
 
     key: int
     digest: str  # it was sent with this
-    id_folded: str | None  # the id it holds, if the job file still has it
+    id_folded: str
+    left: bool  # the job file does not have its id any more
 
 
 def assign(wanted: Iterable[Wanted], idle: Iterable[Idle]) -> dict[int, str]:
     """The folded id that each of these jobs goes under; those that stay are left out.
 
     Both in the order of preference; of ``wanted`` only those count that an idle job was sent with.  First free
-    ids take what they ask for, which may free others; then jobs that can only trade their ids do so.
+    ids take what they ask for, which may free others; then jobs that can only trade their ids do so; then a job
+    that nobody asks for leaves the file, under the id of one that had left, so that others can move up.
     """
     wanted, idle = list(wanted), list(idle)
     waiting: dict[str, deque[Idle]] = defaultdict(deque)
@@ -49,24 +51,24 @@ def assign(wanted: Iterable[Wanted], idle: Iterable[Idle]) -> dict[int, str]:
         if waiting[taker.digest]:
             moved = waiting[taker.digest].popleft()
             assigned[moved.key] = taker.id_folded
-            if moved.id_folded in by_id:
+            if not moved.left and moved.id_folded in by_id:
                 free.append(by_id[moved.id_folded])
-    left = [
-        (one, by_id[one.id_folded].digest)
-        for one in idle
-        if one.key not in assigned and one.id_folded in by_id
-    ]
-    return assigned | _trades(left)
+    rest = [one for one in idle if one.key not in assigned]
+    roads = [(one, by_id[one.id_folded].digest) for one in rest if not one.left and one.id_folded in by_id]
+    assigned |= _trades(roads)
+    return assigned | _moves_up(
+        [one for one in rest if one.left], [road for road in roads if road[0].key not in assigned]
+    )
 
 
-def _trades(left: list[tuple[Idle, str]]) -> dict[int, str]:
+def _trades(held: list[tuple[Idle, str]]) -> dict[int, str]:
     """Jobs that can only trade their ids, each with the request that its id asks for.
 
     A walk from request to request, along jobs as roads; where it meets itself, the round is a trade.
     """
-    asks = {one.key: digest for one, digest in left}
+    asks = {one.key: digest for one, digest in held}
     roads: dict[str, list[Idle]] = defaultdict(list)  # by the request that a job was sent with
-    for one, _ in reversed(left):
+    for one, _ in reversed(held):
         roads[one.digest].append(one)
     assigned: dict[int, str] = {}
     for start in list(roads):
@@ -90,13 +92,23 @@ def _trades(left: list[tuple[Idle, str]]) -> dict[int, str]:
     return assigned
 
 
+def _moves_up(left: list[Idle], held: list[tuple[Idle, str]]) -> dict[int, str]:
+    """A job that has left comes back for an id that asks for it; whose job goes on in the same way, or leaves."""
+    asking: dict[str, list[Idle]] = defaultdict(list)
+    for one, digest in reversed(held):
+        asking[digest].append(one)
+    assigned: dict[int, str] = {}
+    for first in left:
+        row = [first]
+        while asking[row[-1].digest]:
+            row.append(asking[row[-1].digest].pop())
+        assigned |= _round(row[::-1]) if len(row) > 1 else {}
+    return assigned
+
+
 def _round(jobs: list[Idle]) -> dict[int, str]:
     """Each id gets the job that was sent with what the id asks for: the next one of the round."""
-    return {
-        follower.key: one.id_folded
-        for one, follower in zip(jobs, [*jobs[1:], *jobs[:1]], strict=True)
-        if one.id_folded is not None
-    }
+    return {follower.key: one.id_folded for one, follower in zip(jobs, [*jobs[1:], *jobs[:1]], strict=True)}
 
 
 def rename(connection: sqlite3.Connection) -> int:
@@ -107,8 +119,10 @@ def rename(connection: sqlite3.Connection) -> int:
     connection.execute("DROP TABLE IF EXISTS temp.idle")
     connection.execute(_IDLE)
     idle = [
-        Idle(key=key, digest=digest, id_folded=id_folded)
-        for key, digest, id_folded in connection.execute("SELECT * FROM temp.idle ORDER BY rowid")
+        Idle(key=key, digest=digest, id_folded=id_folded, left=bool(left))
+        for key, digest, id_folded, left in connection.execute(
+            "SELECT key, digest, id_folded, left FROM temp.idle ORDER BY rowid"
+        )
     ]
     wanted = [
         Wanted(id_folded=id_folded, digest=digest, held=bool(held))
@@ -120,6 +134,7 @@ def rename(connection: sqlite3.Connection) -> int:
     connection.executemany(_DISPLACE, [(id_folded,) for id_folded, _ in moves])
     connection.executemany(_MOVE, moves)
     connection.executemany("DELETE FROM temp.gone WHERE key = ?", [(key,) for key in assigned])
+    connection.executemany(_LEAVE, [(key,) for key in assigned])
     connection.execute("DROP TABLE temp.idle")
     return len(moves)
 
@@ -139,11 +154,12 @@ _FREE = "(key IN (SELECT key FROM temp.gone) OR NOT in_job_file)"
 _IDLE = f"""
 CREATE TEMP TABLE idle AS
 WITH found AS (
-  SELECT old.key, old.id_folded, old.in_job_file, old.position, new.digest AS wanted, {_SENT} AS digest
+  SELECT old.key, old.id, old.id_folded, old.explicit_id, old.in_job_file, old.position,
+    new.digest AS wanted, {_SENT} AS digest
   FROM main.jobs AS old LEFT JOIN staged.jobs AS new ON new.id_folded = old.id_folded
 )
-SELECT key, digest, CASE WHEN wanted IS NOT NULL THEN id_folded END AS id_folded FROM found
-WHERE digest IN (SELECT digest FROM staged.jobs) AND (wanted IS NULL AND {_FREE} OR wanted <> digest)
+SELECT key, digest, id, id_folded, explicit_id, wanted IS NULL AS left FROM found
+WHERE wanted IS NULL AND {_FREE} AND digest IN (SELECT digest FROM staged.jobs) OR wanted <> digest
 ORDER BY wanted IS NOT NULL, in_job_file DESC, position"""
 
 # A job that was never sent gives way: nothing hangs on its name.
@@ -161,6 +177,12 @@ UPDATE jobs SET id = id || '~' || key, id_folded = id_folded || '~' || key, in_j
 WHERE id_folded = ?"""
 
 _MOVE = """
-UPDATE jobs SET (id, id_folded, explicit_id) =
-  (SELECT id, id_folded, explicit_id FROM staged.jobs WHERE id_folded = ?)
-WHERE key = ?"""
+UPDATE jobs SET (id, id_folded, explicit_id) = (
+  SELECT id, id_folded, explicit_id FROM staged.jobs WHERE id_folded = ?1
+  UNION ALL SELECT id, id_folded, explicit_id FROM temp.idle WHERE id_folded = ?1 AND left LIMIT 1)
+WHERE key = ?2"""
+
+# A job that took the id of one that had left has left in its stead.
+_LEAVE = """
+INSERT INTO temp.gone SELECT key, id, id_folded, digest, prompt, position FROM main.jobs
+WHERE key = ? AND id_folded NOT IN (SELECT id_folded FROM staged.jobs)"""

@@ -106,7 +106,7 @@ async def test_the_times_of_submissions_are_known(desk: Desk) -> None:
     await desk.lose("c")
 
     def sent(origin: str, since: datetime, until: datetime) -> list[datetime]:
-        return desk.ledger.ask(lambda db: queries.sent_between(db, origin, since, until))
+        return desk.ledger.ask(lambda db: queries.answered_between(db, origin, since, until))
 
     times = sent(ORIGIN, NOON, NOON + timedelta(minutes=1))
     assert times == sorted(times)
