@@ -60,7 +60,7 @@ EDITS = [
         {"s1": None, "s2": "P s1", "s3": "Q s2", "s4": "R s3"},
     ),
     # the first scene is cut, and the others move up
-    ({"s1": "P", "s2": "Q", "s3": "R"}, {"s1": "Q", "s2": "R"}, {"s1": "P s1", "s2": "Q s2"}),
+    ({"s1": "P", "s2": "Q", "s3": "R"}, {"s1": "Q", "s2": "R"}, {"s1": "Q s2", "s2": "R s3"}),
     # the first is cut, another added at the end
     (
         {"s1": "P", "s2": "Q", "s3": "R"},
@@ -213,7 +213,7 @@ async def _edit(desk: Desk, before: Names, sent: set[int], refused: set[int], af
 def test_a_long_list_is_shifted_at_once() -> None:
     """Ten thousand names moved by one, and as many in one round: each is looked at once."""
     many = 10_000
-    idle = [Idle(key=n, digest=f"p{n}", id_folded=f"s{n}") for n in range(many)]
+    idle = [Idle(key=n, digest=f"p{n}", id_folded=f"s{n}", left=False) for n in range(many)]
     shifted = [Wanted(id_folded=f"s{n + 1}", digest=f"p{n}", held=n + 1 < many) for n in range(many)]
     assert assign(shifted, idle) == {n: f"s{n + 1}" for n in range(many)}
     turned = [Wanted(id_folded=f"s{(n + 1) % many}", digest=f"p{n}", held=True) for n in range(many)]
