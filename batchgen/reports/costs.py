@@ -61,10 +61,8 @@ class Costs:
 
     def details(self) -> str | None:
         """What it was spent for and what a delivered clip has cost; ``None`` when nothing was spent."""
-        if not self.clips:
-            return None
         parts = [f"{told} {what.value}" for what in Spending if (told := self._told(what))]
-        return f"cost: {', '.join(parts)}{self._each()}"
+        return f"cost: {', '.join(parts)}{self._each()}" if parts else None
 
     def _each(self) -> str:
         """All that was spent, by delivered clip, where it is in one currency."""
