@@ -15,7 +15,11 @@ ACCOUNT = "default"
 
 
 def rebuild_from_manifest(place: Place, now: datetime, warn: Callable[[str], None]) -> None:
-    """Make a ledger from the manifest.  Blocks.  Raises LedgerError when there is one, or no manifest."""
+    """Make a ledger from the manifest.  Blocks.
+
+    Raises LedgerError when there is one, or no manifest; and, with the ledger restored, when rows of the manifest
+    are damaged: the jobs of these would be paid for again, so a person must look first.
+    """
     manifest = place.output / MANIFEST
     if not manifest.exists():
         raise LedgerError(f"{manifest}: there is no manifest to rebuild the ledger from")
@@ -31,3 +35,8 @@ def rebuild_from_manifest(place: Place, now: datetime, warn: Callable[[str], Non
         "Tasks that were at the service when the ledger was lost may not be among them: look them up in the "
         "provider's console before you order anything again"
     )
+    if torn or rebuilt.problems:
+        raise LedgerError(
+            f"{manifest}: the ledger was restored without the damaged rows named above, and nothing was sent: their "
+            "jobs count as never ordered. See what `batchgen check` would submit, then run without --rebuild-ledger"
+        )

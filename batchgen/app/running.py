@@ -19,6 +19,7 @@ from batchgen.app.rebuilding import ACCOUNT, rebuild_from_manifest
 from batchgen.app.reporting import Appender, Findings, survey_only, write_reports
 from batchgen.app.result import ExitCode, RunResult, exit_code
 from batchgen.app.secrets import find_key, fingerprint
+from batchgen.app.steady import SteadyTime
 from batchgen.app.stopper import Stopper
 from batchgen.budget import Kind, told_unpriced, unpriced
 from batchgen.download import FolderStore, HttpFetcher, video_session
@@ -103,7 +104,7 @@ async def run(
         stopper=stopper or Stopper(),
         commands=commands or Commands(job_file=str(job_file)),
         submit=submit,
-        now=now,
+        now=SteadyTime(now),
     )
     with Staging() as staging:
         try:

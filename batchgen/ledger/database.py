@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from batchgen.errors import LedgerError, LedgerNotWritable
+from batchgen.errors import DiskFull, LedgerError, LedgerNotWritable
 from batchgen.ledger import opening, queries
 from batchgen.ledger.anchor import Anchor
 from batchgen.ledger.log import Log, is_incomplete, make_whole
@@ -91,7 +91,11 @@ class Ledger:
 
         Raises LedgerError where ``open`` would, and leaves no trace in the ledger's folder.
         """
-        with tempfile.TemporaryDirectory(prefix="batchgen-", ignore_cleanup_errors=True) as folder:
+        try:
+            temporary = tempfile.TemporaryDirectory(prefix="batchgen-", ignore_cleanup_errors=True)
+        except OSError as error:
+            raise DiskFull(f"no temporary copy of the ledger can be made (TMPDIR): {error}") from error
+        with temporary as folder:
             copy = Path(folder) / "ledger.sqlite3"
             try:
                 if path.exists():

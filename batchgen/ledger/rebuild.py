@@ -19,6 +19,7 @@ from batchgen.errors import LedgerError
 from batchgen.ledger import opening
 from batchgen.ledger.book import fix_file, update
 from batchgen.ledger.database import first_facts
+from batchgen.ledger.refusals import not_opened
 from batchgen.ledger.remembered import Columns, Remembered, RememberedJob, remember
 from batchgen.ledger.rows import folded, sure_time, to_json
 from batchgen.ledger.transaction import transaction
@@ -59,7 +60,7 @@ def restore(
             lambda connection: outcome.append(rebuild(connection, rows, origin=origin, account=account)),
         )
     except (sqlite3.Error, OSError) as error:
-        raise LedgerError(f"{path}: the ledger can't be restored: {error}") from error
+        raise not_opened(path, error, "restored") from error
     return outcome[0]
 
 

@@ -30,10 +30,10 @@ def lacks_room(error: sqlite3.Error) -> bool:
     return _code(error) in _NO_ROOM
 
 
-def not_opened(path: Path, error: sqlite3.Error | OSError) -> LedgerError:
+def not_opened(path: Path, error: sqlite3.Error | OSError, what: str = "opened") -> LedgerError:
     """The error for a ledger that can't be opened: LedgerNotWritable when only the writing is refused."""
     kind = LedgerNotWritable if _refuses_writing(path, error) else LedgerError
-    return kind(f"{path}: the ledger can't be opened: {error}")
+    return kind(f"{path}: the ledger can't be {what}: {error}")
 
 
 def _refuses_writing(path: Path, error: sqlite3.Error | OSError) -> bool:

@@ -10,10 +10,12 @@ import json
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from batchgen.errors import DiskFull
 from batchgen.ledger.rows import folded, from_request, to_json
 from batchgen.model import Job, Problem, Source
 
@@ -30,13 +32,24 @@ _BATCH = 500
 
 
 class Staging:
-    """The jobs of one job file.  ``add`` them all, ask for ``problems``, hand ``path`` to the ledger."""
+    """The jobs of one job file.  ``add`` them all, ask for ``problems``, hand ``path`` to the ledger.
+
+    Raises DiskFull when there is no room for temporary files.
+    """
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="batchgen-", ignore_cleanup_errors=True)
-        self.path = Path(self._folder.name) / "staged.sqlite3"
-        self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-        self._connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _SCHEMA)
+        with _temporary_files():
+            self._folder = tempfile.TemporaryDirectory(prefix="batchgen-", ignore_cleanup_errors=True)
+            self.path = Path(self._folder.name) / "staged.sqlite3"
+            self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            try:
+                self._connection.executescript(
+                    "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _SCHEMA
+                )
+            except BaseException:
+                self._connection.close()
+                self._folder.cleanup()
+                raise
         self._waiting: list[tuple[object, ...]] = []
         self._position = 0
 
@@ -62,7 +75,8 @@ class Staging:
         Yields warnings for these, and at most ``limit`` problems for ids that are taken twice.
         """
         self._flush()
-        self._connection.execute("CREATE INDEX by_id ON jobs (id_folded, position)")
+        with _temporary_files():
+            self._connection.execute("CREATE INDEX by_id ON jobs (id_folded, position)")
         self._connection.row_factory = sqlite3.Row
         yield from self._clashes(limit)
         yield from self._repeats(limit)
@@ -90,9 +104,10 @@ class Staging:
 
     def _flush(self) -> None:
         if self._waiting:
-            self._connection.execute("BEGIN")
-            self._connection.executemany(_INSERT, self._waiting)
-            self._connection.execute("COMMIT")
+            with _temporary_files():
+                self._connection.execute("BEGIN")
+                self._connection.executemany(_INSERT, self._waiting)
+                self._connection.execute("COMMIT")
             self._waiting.clear()
 
     def _clashes(self, limit: int) -> Iterator[Problem]:
@@ -117,6 +132,14 @@ class Staging:
                 remedy="for several clips of one request write repeat: N, or give each an id",
                 warning=True,
             )
+
+
+@contextmanager
+def _temporary_files() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        raise DiskFull(f"the temporary files of this command can't be written (TMPDIR): {error}") from error
 
 
 # An entry without an id whose hash, and so whose id, an earlier entry without an id has already.
