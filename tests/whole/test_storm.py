@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from whole.house import House
 
 from batchgen.simulator import (
     Act,
@@ -24,6 +23,7 @@ from batchgen.simulator import (
     Truncate,
     WrongLength,
 )
+from whole.house import House
 
 JOBS = 200
 
