@@ -23,17 +23,17 @@ from batchgen.budget import from_micros
 from batchgen.errors import BudgetReached, ConfigError, OutcomeUnknown
 from batchgen.ledger import LedgerBook, orders, queries
 from batchgen.ledger.spending import Purse, begin_run
-from batchgen.model import Charged, Generated, Job, Request, State, Submission
+from batchgen.model import Charged, Generated, Job, Order, Request, State, Submission
 from batchgen.settings import Budget, Cap
 
 T = TypeVar("T")
 
 PRICES = {6: Decimal("2.00"), 10: Decimal("0.333333")}
 BY_KIND = {("MiniMax-Hailuo-2.3", "768P", seconds): price for seconds, price in PRICES.items()}
-CAPS = st.builds(
+CAPS = st.just(Cap()) | st.builds(
     Cap,
-    cost=st.none() | st.sampled_from([Decimal(0), Decimal(2), Decimal("4.333333"), Decimal(9)]),
-    clips=st.none() | st.integers(0, 6),
+    cost=st.none() | st.sampled_from([Decimal(30), Decimal(9), Decimal("4.333333"), Decimal(2)]),
+    clips=st.none() | st.sampled_from([12, 6, 3, 1]),
 )
 BUDGETS = st.builds(
     Budget,
@@ -43,7 +43,6 @@ BUDGETS = st.builds(
     per_run=CAPS,
     failed_clips_are_free=st.booleans(),
 )
-CHARGES = st.sampled_from(list(Charged))
 NUMBERS = st.integers(0, 9)
 
 
@@ -179,13 +178,15 @@ class Money(RuleBasedStateMachine):
 
     # --- the run ------------------------------------------------------------------------------------
 
-    @rule(number=NUMBERS)
-    def submit(self, number: int) -> None:
-        """A worker takes an order: it is let through when every cap has room for it, and else never."""
-        pending = self.desk.orders()
-        if not pending:
-            return
-        order = pending[number % len(pending)]
+    @precondition(lambda self: self.desk.orders())
+    @rule(most=st.integers(1, 4))
+    def submit(self, most: int) -> None:
+        """Workers take orders."""
+        for order in self.desk.orders()[:most]:
+            self._submit(order)
+
+    def _submit(self, order: Order) -> None:
+        """It is let through when every cap has room for it, and else never."""
         price, day = PRICES[order.request.seconds], self.moment.astimezone().date().isoformat()
         fits = all(
             (cap.clips is None or clips + 1 <= cap.clips) and (cap.cost is None or cost + price <= cap.cost)
@@ -220,69 +221,64 @@ class Money(RuleBasedStateMachine):
             sums.append((cap, (sum(prices, Decimal(0)), len(prices))))
         return sums
 
-    @rule(number=NUMBERS, reuse=st.integers(0, 4))
-    def accept(self, number: int, reuse: int) -> None:
-        """The service gives a task id, also late; now and then one that it gave before."""
-        if one := self._in(number, State.SUBMITTING, State.UNKNOWN):
-            self.tasks += reuse != 1
-            try:
-                self._do(self.desk.book.accepted(one.submission, f"t{self.tasks}"))
-                one.state = State.SUBMITTED
-            except OutcomeUnknown:
-                if one.state is State.SUBMITTING:
-                    self._do(self.desk.book.lost(one.submission, LOST))
+    @precondition(lambda self: self._in(0, State.SUBMITTING, State.UNKNOWN))
+    @rule(
+        number=NUMBERS, how=st.sampled_from(["accept", "accept", "lose", "lose", "limit", "reuse", *Charged])
+    )
+    def answer(self, number: int, how: str) -> None:
+        """The answer to a POST comes, in time or late, or is lost."""
+        one = self._in(number, State.SUBMITTING, State.UNKNOWN)
+        assert one is not None
+        match how:
+            case "accept" | "reuse":
+                self._accept(one, reuse=how == "reuse")
+            case "lose" if one.state is State.SUBMITTING:
+                self._do(self.desk.book.lost(one.submission, LOST))
                 one.state = State.UNKNOWN
+            case "limit":
+                self._do(self.desk.book.not_accepted(one.submission, BUSY))
+                one.state, one.charged = State.NOT_ACCEPTED, Charged.NO
+            case Charged():
+                self._do(self.desk.book.refused(one.submission, SENSITIVE, how))
+                one.state, one.charged = State.FAILED, how
 
-    @rule(number=NUMBERS)
-    def lose(self, number: int) -> None:
-        """The answer is lost."""
-        if one := self._in(number, State.SUBMITTING):
-            self._do(self.desk.book.lost(one.submission, LOST))
+    def _accept(self, one: Known, *, reuse: bool) -> None:
+        """The service gives a task id; now and then one that it gave before."""
+        self.tasks += not reuse
+        try:
+            self._do(self.desk.book.accepted(one.submission, f"t{self.tasks}"))
+            one.state = State.SUBMITTED
+        except OutcomeUnknown:
+            if one.state is State.SUBMITTING:
+                self._do(self.desk.book.lost(one.submission, LOST))
             one.state = State.UNKNOWN
 
+    @precondition(lambda self: self._in(0, State.UNKNOWN))
     @rule(number=NUMBERS)
     def resubmit(self, number: int) -> None:
         """The standing order, when an exchange is over without an answer."""
-        if one := self._in(number, State.UNKNOWN):
-            self._do(self.desk.book.resubmit(one.submission))
+        one = self._in(number, State.UNKNOWN)
+        assert one is not None
+        self._do(self.desk.book.resubmit(one.submission))
 
     @rule()
     def resubmit_all(self) -> None:
         """The standing order, at the start of a run."""
         self.desk.ledger.change(lambda db: orders.resubmit_unknown(db, JOB_FILE))
 
-    @rule(number=NUMBERS, charged=CHARGES)
-    def refuse(self, number: int, charged: Charged) -> None:
-        """The service refuses a prompt, also late."""
-        if one := self._in(number, State.SUBMITTING, State.UNKNOWN):
-            self._do(self.desk.book.refused(one.submission, SENSITIVE, charged))
-            one.state, one.charged = State.FAILED, charged
-
-    @rule(number=NUMBERS)
-    def limit(self, number: int) -> None:
-        """Proven not to have been accepted, also late."""
-        if one := self._in(number, State.SUBMITTING, State.UNKNOWN):
-            self._do(self.desk.book.not_accepted(one.submission, BUSY))
-            one.state, one.charged = State.NOT_ACCEPTED, Charged.NO
-
-    @rule(number=NUMBERS)
-    def generate(self, number: int) -> None:
-        """A task ends well."""
-        if one := self._in(number, State.SUBMITTED):
+    @precondition(lambda self: self._in(0, State.SUBMITTED, State.GENERATED))
+    @rule(number=NUMBERS, failed=st.none() | st.sampled_from(Charged))
+    def end(self, number: int, failed: Charged | None) -> None:
+        """A task ends well, and its clip is stored; or either ends badly."""
+        one = self._in(number, State.SUBMITTED, State.GENERATED)
+        assert one is not None
+        if failed is not None:
+            self._do(self.desk.book.failed(one.submission, BROKE, failed))
+            one.state, one.charged = State.FAILED, failed
+        elif one.state is State.SUBMITTED:
             self._do(self.desk.book.generated(one.submission, Generated(file_id="f")))
             one.state, one.charged = State.GENERATED, Charged.YES
-
-    @rule(number=NUMBERS, charged=CHARGES)
-    def fail(self, number: int, charged: Charged) -> None:
-        """A task ends badly, or its clip is gone."""
-        if one := self._in(number, State.SUBMITTED, State.GENERATED):
-            self._do(self.desk.book.failed(one.submission, BROKE, charged))
-            one.state, one.charged = State.FAILED, charged
-
-    @rule(number=NUMBERS)
-    def store(self, number: int) -> None:
-        """A clip is fetched, named and recorded."""
-        if one := self._in(number, State.GENERATED):
+        else:
             self._do(self.desk.store(one.submission, clip(one.submission.key)))
             one.state = State.SUCCEEDED
 

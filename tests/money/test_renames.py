@@ -168,7 +168,7 @@ FILES = st.dictionaries(
 SENT = st.sets(st.integers(0, 5))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(before=FILES, sent=SENT, refused=SENT, after=st.lists(FILES, min_size=1, max_size=3))
 def test_no_request_is_paid_for_while_its_clip_lies_idle(
     before: Names, sent: set[int], refused: set[int], after: list[Names]
