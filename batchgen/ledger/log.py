@@ -1,9 +1,10 @@
 """The write-ahead log while a run writes: folded back from time to time, and missed when it is lost.
 
 Until a log is folded back, the newest changes stand in it alone.  A ledger from which the log was taken away is
-a sound database that has forgotten some of what was paid for.  So while a run writes, the file by itself says
+a sound database that has forgotten some of what was paid for.  So as soon as a run writes, the file by itself says
 that it is not the whole ledger; only what stands in the log says that it is, and the two are put together again
-when the ledger is closed, here or by any other program.
+when the ledger is closed, here or by any other program.  The file is told so right before the first change that
+only the log will have, and no earlier: a run that dies before it wrote anything leaves a whole ledger.
 """
 
 from __future__ import annotations
@@ -32,11 +33,17 @@ class Log:
         self._connection = connection
         self._changes = 0
         self._apart = False
+        self._due = False
 
     def begin(self) -> None:
         """From now on it is folded back here only.  Raises sqlite3.Error."""
         self._connection.execute("PRAGMA wal_autocheckpoint = 0")
-        self._fold()
+        self._due = True
+
+    def prepare(self) -> None:
+        """Before each transaction: fold the log back, when much stands in it.  Raises sqlite3.Error."""
+        if self._due:
+            self._fold()
 
     def claim(self) -> None:
         """Within each transaction: the first one behind a folding makes the ledger whole."""
@@ -47,12 +54,7 @@ class Log:
         """A transaction of so many changes is on disk."""
         self._apart = False
         self._changes += changes
-
-    def fold_when_due(self) -> None:
-        """Fold the log back, when much stands in it.  A folding that the disk refuses is tried again later."""
-        if self._changes >= FOLD_AFTER:
-            with suppress(sqlite3.Error):
-                self._fold()
+        self._due = self._changes >= FOLD_AFTER
 
     def end(self) -> None:
         """Before the ledger is closed, which folds the log back.  A disk that refuses this keeps the log too."""
@@ -62,10 +64,11 @@ class Log:
                 self._apart = False
 
     def _fold(self) -> None:
-        self._changes = 0
         _say(self._connection, _APART)
         self._apart = True
         self._connection.execute("PRAGMA wal_checkpoint(FULL)")
+        self._changes = 0
+        self._due = False
 
 
 def make_whole(connection: sqlite3.Connection) -> None:

@@ -75,7 +75,6 @@ class GroupWriter:
         while (batch := self._next_batch()) is not None:
             outcomes = self._commit(batch)
             self._loop.call_soon_threadsafe(_deliver, batch, outcomes)
-            self._log.fold_when_due()
 
     def _next_batch(self) -> list[_Waiting] | None:
         first = self._queue.get()
@@ -121,6 +120,7 @@ class GroupWriter:
     def _transact(self, batch: list[_Waiting]) -> list[object]:
         """One durable transaction.  Raises sqlite3.Error, and then has changed nothing."""
         try:
+            self._log.prepare()
             self._connection.execute("BEGIN IMMEDIATE")
             self._log.claim()
             outcomes = [_attempt(self._connection, waiting.change) for waiting in batch]

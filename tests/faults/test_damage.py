@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import sqlite3
@@ -96,7 +95,6 @@ async def test_the_log_is_folded_back_during_a_long_run_and_still_missed(
     await ledger.start_writing()
     for n in range(35):
         await ledger.write(partial(_note, name=f"note {n}"))
-    await asyncio.sleep(0.05)  # the folding follows the answer
     alone, both = tmp_path / "alone", tmp_path / "both"
     for folder, names in ((alone, [path.name]), (both, [path.name, f"{path.name}-wal"])):
         folder.mkdir()
@@ -116,6 +114,39 @@ async def test_the_log_is_folded_back_during_a_long_run_and_still_missed(
         assert notes[0] == 35
     with closing(sqlite3.connect(path)) as db:
         assert not log.is_incomplete(db)
+
+
+async def test_a_run_that_wrote_nothing_leaves_a_whole_ledger(tmp_path: Path) -> None:
+    """Killed between its start and its first change, with the log folded by another program: nothing is missed."""
+    path = tmp_path / "ledger.sqlite3"
+    ledger = Ledger.open(path, origin=ORIGIN, now=NOON)
+    await ledger.start_writing()
+    left = tmp_path / "left" / path.name
+    left.parent.mkdir()
+    for suffix in ("", "-wal"):
+        if os.path.exists(f"{path}{suffix}"):  # noqa: ASYNC240, PTH110  a file of the test's own
+            shutil.copyfile(f"{path}{suffix}", f"{left}{suffix}")
+    with closing(sqlite3.connect(left)) as tool:
+        tool.execute("SELECT count(*) FROM submissions").fetchone()
+    Ledger.open(left, origin=ORIGIN, now=NOON).close()
+    await ledger.stop_writing()
+    ledger.close()
+
+
+async def test_a_log_that_ends_with_a_folding_is_whole(tmp_path: Path) -> None:
+    """A run that ended, or was killed, right behind a folding has lost nothing, and so says its ledger."""
+    path = tmp_path / "ledger.sqlite3"
+    ledger = Ledger.open(path, origin=ORIGIN, now=NOON)
+    await ledger.start_writing()
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for name in (path.name, f"{path.name}-wal"):
+        shutil.copyfile(tmp_path / name, killed / name)
+    await ledger.stop_writing()
+    ledger.close()
+    for place in (path, killed / path.name):
+        for _ in range(2):  # a command that only opens and closes it takes the log away
+            Ledger.open(place, origin=ORIGIN, now=NOON).close()
 
 
 def _cut(path: Path) -> None:
