@@ -115,7 +115,7 @@ class Request:
         return DEFAULT_RESOLUTION if self.resolution is None else self.resolution
 
     def digest(self, edition: str | None = None) -> str:
-        """SHA-256 of the canonical request, 64 hex digits (DESIGN.md section 5; this rule is frozen)."""
+        """SHA-256 of the canonical request, 64 hex digits (this rule is frozen: job ids are made from it)."""
         canonical: dict[str, str | int | bool] = {**API_DEFAULTS, **self.body()}
         if edition is not None:
             canonical["edition"] = edition

@@ -1,6 +1,6 @@
 """How a run behaves: what a job file and the command line may set, with the defaults.  Frozen data.
 
-Durations are seconds.  The defaults are those of DESIGN.md section 5.
+Durations are seconds.
 """
 
 from __future__ import annotations

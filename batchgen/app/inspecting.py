@@ -22,6 +22,7 @@ from batchgen.app.running import refuse_unpriced
 from batchgen.budget import LIST_CURRENCY, Kind, about, shown
 from batchgen.errors import Braked, ConfigError
 from batchgen.ledger import Ledger, Staging, orders, queries
+from batchgen.ledger.spending import spent_where
 from batchgen.model import Problem
 from batchgen.reports.commands import Commands
 from batchgen.reports.plan import plan_table
@@ -97,7 +98,8 @@ def check(path: Path, options: Options, now: datetime) -> Plan:
             "",
             table,
             "",
-            f"A run would submit {_jobs(standing.to_submit, 'clip')}{_cost(clips, place)}.",
+            _would_submit(place, standing.to_submit) + _cost(clips, place) + ".",
+            *([] if place.simulated else _budget(place, ledger, now)),
         ]
         if standing.missing:
             lines.append(_missing(standing.missing, verified=options.verify))
@@ -117,6 +119,31 @@ def _missing(number: int, *, verified: bool) -> str:
 
 def _jobs(number: int, word: str = "job") -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _would_submit(place: Place, number: int) -> str:
+    """Fewer than all of them, where a cap may be reached."""
+    budget = place.settings.budget
+    caps = (budget.total, budget.per_day, budget.per_run)
+    capped = number and any(cap.cost is not None or cap.clips is not None for cap in caps)
+    return f"A run would submit {'up to ' if capped else ''}{_jobs(number, 'clip')}"
+
+
+def _budget(place: Place, ledger: Ledger, now: datetime) -> Iterator[str]:
+    """What is spent so far of each cap, and of this day's."""
+    budget = place.settings.budget
+    today = now.astimezone().date().isoformat()
+    everything = ledger.ask(lambda db: spent_where(db, budget))
+    this_day = ledger.ask(lambda db: spent_where(db, budget, "day = :day", {"day": today}))
+    caps = (("budget.total", budget.total, everything), ("budget.per_day, today", budget.per_day, this_day))
+    for name, cap, spent in caps:
+        parts = []
+        if cap.cost is not None:
+            parts.append(f"{shown(spent.cost, budget.currency)} of {shown(cap.cost, budget.currency)}")
+        if cap.clips is not None:
+            parts.append(f"{spent.clips} of {_jobs(cap.clips, 'clip')}")
+        if parts:
+            yield f"Spent so far ({name}): {', '.join(parts)}."
 
 
 def _cost(clips: dict[Kind, int], place: Place) -> str:

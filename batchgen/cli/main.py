@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import json
 import signal
 import sys
@@ -44,6 +45,7 @@ class RunByDefault(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put ``run`` first unless a command, or an option of the program itself, stands there."""
         own = {"--help", "-h", "--version"}
+        _refuse_misspelled(args, list(self.commands))
         if args and args[0] not in self.commands and args[0] not in own:
             args = ["run", *args]
         return super().parse_args(ctx, args)
@@ -51,6 +53,15 @@ class RunByDefault(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         """In the order in which people meet them."""
         return list(self.commands)
+
+
+def _refuse_misspelled(args: list[str], commands: list[str]) -> None:
+    """A first word that is nearly a command, with a job file behind it, is no job file."""
+    if len(args) < 2 or args[0] in commands or args[1].startswith("-") or Path(args[0]).exists():
+        return
+    meant = difflib.get_close_matches(args[0], commands, n=1)
+    if meant:
+        raise click.UsageError(f"there is no command {args[0]!r}; did you mean `batchgen {meant[0]}`?")
 
 
 @click.group(cls=RunByDefault, context_settings={"help_option_names": ["--help", "-h"]})
@@ -304,6 +315,9 @@ def retry(
             job_file, _options(given), ids, failed=failed, unknown=unknown, now=utc_now, warn=screen.warn
         )
     )
+    if not ordered:
+        screen.say("no job was ordered again: none has failed or is of unknown outcome")
+        return ExitCode.DONE
     number = "1 job is" if len(ordered) == 1 else f"{len(ordered)} jobs are"
     screen.say(f"{number} ordered again; the next run submits: {_commands(job_file, given).run()}")
     return ExitCode.DONE

@@ -42,6 +42,7 @@ def heeded(stopper: Stopper) -> Iterator[None]:
 
 def _end_at_once() -> None:
     """What is durable is in the ledger; a POST in the air is found there as ``submitting``."""
+    os.write(sys.stderr.fileno(), b"batchgen: interrupted; the same command carries on\n")
     for stream in (sys.stdout, sys.stderr):
         if stream.isatty():
             os.write(stream.fileno(), _SHOW_CURSOR + b"\n")

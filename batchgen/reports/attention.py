@@ -82,7 +82,7 @@ class Attention:
         self._commands = commands
         self._manifest = manifest
         self._width = width
-        self._groups: dict[tuple[Standing, str, bool], _Group] = {}
+        self._groups: dict[tuple[Standing, str, str, bool], _Group] = {}
 
     def add(self, record: Record) -> None:
         """Look at one job.  One that has left the file needs attention only for what it has cost."""
@@ -98,11 +98,13 @@ class Attention:
             group.lines.append(_Line(record.id, str(record.source), prompt))
 
     def _group(self, where: Standing, code: str, message: str, *, in_job_file: bool) -> _Group:
-        if (where, code, in_job_file) not in self._groups and len(self._groups) >= _REASONS:
-            code, message = "", "various reasons"
+        # The service's codes each have one meaning, whatever it says with them; our own words may have several.
+        wording = "" if code.isdigit() else message
+        if (where, code, wording, in_job_file) not in self._groups and len(self._groups) >= _REASONS:
+            code, wording, message = "", "", "various reasons"
         text = f"{message} (code {code})" if code and message else message or code
         fresh = _Group(where, text[:1000], code, in_job_file)
-        return self._groups.setdefault((where, code, in_job_file), fresh)
+        return self._groups.setdefault((where, code, wording, in_job_file), fresh)
 
     def render(self) -> str:
         """The report as plain text without a final newline; empty when no job needs attention."""
