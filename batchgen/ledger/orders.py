@@ -154,13 +154,23 @@ WHERE id_folded = ? AND NOT EXISTS (
   SELECT 1 FROM submissions WHERE job = jobs.key AND key > ? AND state <> 'not_accepted')"""
 
 
+# A task id that the service does not know, for example one that was mistyped when it was adopted.
+_NEVER_FOUND = """
+SELECT 1 FROM standing AS j JOIN submissions AS s ON s.key = j.newest
+WHERE j.id_folded = ? AND s.state = 'submitted' AND s.not_found_since IS NOT NULL"""
+
+
 def dismiss(db: sqlite3.Connection, ids: Sequence[str], reason: str) -> None:
-    """Settle failed, unknown or held jobs for good.  Raises ConfigError for any other, and changes nothing."""
+    """Settle failed, unknown or held jobs, and those whose task the service does not know, for good.
+
+    Raises ConfigError for any other, and changes nothing.
+    """
     for id_ in ids:
         record = find(db, id_)
         if record is None:
             raise ConfigError(f"there is no job {id_}")
-        if record.status not in {Status.FAILED, Status.UNKNOWN} and not record.changed:
+        lost = db.execute(_NEVER_FOUND, (folded(id_),)).fetchone() is not None
+        if record.status not in {Status.FAILED, Status.UNKNOWN} and not (record.changed or lost):
             raise ConfigError(
                 f"job {id_} is {record.status}: only failed, unknown and held jobs can be dismissed"
             )

@@ -336,3 +336,14 @@ async def test_a_missing_clip_that_the_service_no_longer_has_can_be_ordered_agai
     assert again(desk, "a").ids == ("a",)
     second = await desk.book.generated(await desk.accept("a", "t2"), Generated(file_id="f2"))
     assert second.first is False
+
+
+async def test_a_job_whose_task_the_service_does_not_know_can_be_dismissed(desk: Desk) -> None:
+    """A task id that was mistyped when it was adopted must not keep a run from ending well for ever."""
+    desk.has("a")
+    submission = await desk.accept("a", "mistyped")
+    with pytest.raises(ConfigError, match="a is submitted"):
+        desk.ledger.change(lambda db: orders.dismiss(db, ["a"], "no such task"))
+    await desk.book.not_found(submission, NOON)
+    desk.ledger.change(lambda db: orders.dismiss(db, ["a"], "no such task"))
+    assert desk.record("a").dismissed == "no such task"
