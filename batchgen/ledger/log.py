@@ -41,9 +41,13 @@ class Log:
         self._due = True
 
     def prepare(self) -> None:
-        """Before each transaction: fold the log back, when much stands in it.  Raises sqlite3.Error."""
+        """Before each transaction: fold the log back, when much stands in it.
+
+        A disk that has no room for it must not hold up what is to be written down: it is tried again next time.
+        """
         if self._due:
-            self._fold()
+            with suppress(sqlite3.Error):
+                self._fold()
 
     def claim(self) -> None:
         """Within each transaction: the first one behind a folding makes the ledger whole."""

@@ -18,6 +18,8 @@ from batchgen.ledger.reserve import Reserve
 _SIZE = 24 * 1024**2  # bytes
 #: What a commit takes of the model, in bytes.
 _COMMIT = 32 * 1024
+#: Less than this is no room for the log to be folded back, in bytes.
+_LAST = 8 * 1024**2
 
 
 class Disk(Protocol):
@@ -89,9 +91,9 @@ class ModelDisk:
         """No bound again."""
         self.left = float("inf")
 
-    def take(self) -> None:
-        """A commit wants room."""
-        if self.left < _COMMIT:
+    def take(self, more: int = 0) -> None:
+        """A commit wants room; folding the log back wants more."""
+        if self.left < _COMMIT + more:
             error = sqlite3.OperationalError("database or disk is full")
             error.sqlite_errorcode = sqlite3.SQLITE_FULL
             raise error
@@ -106,8 +108,8 @@ def model_disk(output: Path) -> Iterator[ModelDisk]:
 
     class Connection(sqlite3.Connection):
         def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:  # noqa: ANN401  as the class has it
-            if sql == "COMMIT":
-                disk.take()
+            if sql == "COMMIT" or (sql == "PRAGMA wal_checkpoint(FULL)" and disk.left <= _LAST):
+                disk.take(0 if sql == "COMMIT" else _LAST)
             return super().execute(sql, *values)
 
     def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:  # noqa: ANN401  likewise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -138,6 +139,7 @@ async def test_a_log_that_ends_with_a_folding_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
     ledger = Ledger.open(path, origin=ORIGIN, now=NOON)
     await ledger.start_writing()
+    await asyncio.to_thread(ledger._log.prepare)
     killed = tmp_path / "killed"
     killed.mkdir()
     for name in (path.name, f"{path.name}-wal"):
@@ -145,6 +147,8 @@ async def test_a_log_that_ends_with_a_folding_is_whole(tmp_path: Path) -> None:
     await ledger.stop_writing()
     ledger.close()
     for place in (path, killed / path.name):
+        with closing(sqlite3.connect(f"{place.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            assert log.is_incomplete(db) == (place != path)
         for _ in range(2):  # a command that only opens and closes it takes the log away
             Ledger.open(place, origin=ORIGIN, now=NOON).close()
 

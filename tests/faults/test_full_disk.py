@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import re
 import shutil
@@ -10,15 +11,19 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from ledger.workshop import NOON, ORIGIN
 from whole.house import HEAD, QUICK, Ended, House, until
 
+from batchgen.errors import LedgerNotWritable
+from batchgen.ledger import Ledger, log
 from batchgen.ledger.reserve import SIZE, SLICE, Reserve
 from batchgen.simulator import Behaviour, Call, Conditions, Gateway, Hang, Times, Video
-from faults.disks import Disk, RealDisk
+from faults.disks import Disk, RealDisk, model_disk
 
 MEGABYTE = 1024**2
 
@@ -101,8 +106,8 @@ async def test_temporary_files_have_no_room(
 
 
 async def _full_after_posts(house: House, disk: Disk, posts: int, *, left: int = 0) -> Ended:
-    """The disk fills while POSTs wait for their answers; those wait no longer than a second."""
-    house.sim.fault(Call.SUBMIT, Hang(seconds=1.0, made=True))
+    """The disk fills while POSTs wait for their answers; those come within a second."""
+    house.sim.fault(Call.SUBMIT, Hang(seconds=0.6, made=True))
     words = ("jobs.yaml", "-o", str(disk.output), "--in-flight", str(posts), "--drain", "2s")
     running = asyncio.create_task(house.run(*words))
     await until(lambda: len(house.sim.tasks) == posts, "tasks")
@@ -262,6 +267,65 @@ async def test_the_last_clip_is_awaited_whatever_the_room(
 
 
 # --- the reserve itself ---------------------------------------------------------------------------------
+
+
+async def test_nothing_begins_on_the_last_room(tmp_path: Path) -> None:
+    """What may wait is refused, alone or in company; what has happened is written, to the last slice."""
+    path = tmp_path / "output" / "ledger.sqlite3"
+    with model_disk(path.parent) as disk:
+        ledger = Ledger.open(path, origin=ORIGIN, now=NOON)
+        await ledger.start_writing(reserve=True)
+        reserve = path.with_name("ledger.sqlite3-reserve")
+        names = itertools.count()
+
+        async def write(*kinds: str) -> list[str]:
+            """Several changes of one moment: which of them were written."""
+            changes = [
+                ledger.write(partial(_note, name=f"note {next(names)}"), may_wait=kind == "intent")
+                for kind in kinds
+            ]
+            done = await asyncio.gather(*changes, return_exceptions=True)
+            assert all(one is None or isinstance(one, LedgerNotWritable) for one in done), done
+            return [kind for kind, one in zip(kinds, done, strict=True) if one is None]
+
+        disk.fill()
+        assert await write("intent") == []
+        assert reserve.stat().st_size == SIZE, "an intent costs none of it"
+        assert await write("intent", "fact", "intent", "fact") == ["fact", "fact"]
+        assert reserve.stat().st_size == SIZE - SLICE
+        assert await write("intent") == [], "there is room, and it is not for this"
+        written = 0
+        while await write("fact"):
+            written += 1
+        assert written >= SIZE // SLICE * 2
+        assert reserve.stat().st_size == 0
+        disk.free()
+        assert await write("fact") == ["fact"]
+        await ledger.stop_writing()
+        ledger.close()
+    assert not reserve.exists()
+
+
+async def test_a_log_that_can_not_be_folded_back_holds_up_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is room for what is to be written down and none for more: it is written, and costs no reserve."""
+    monkeypatch.setattr(log, "FOLD_AFTER", 1)
+    path = tmp_path / "output" / "ledger.sqlite3"
+    with model_disk(path.parent) as disk:
+        ledger = Ledger.open(path, origin=ORIGIN, now=NOON)
+        await ledger.start_writing(reserve=True)
+        disk.fill(MEGABYTE)
+        for n in range(5):
+            await ledger.write(partial(_note, name=f"note {n}"))
+        assert path.with_name("ledger.sqlite3-reserve").stat().st_size == SIZE
+        disk.free()
+        await ledger.stop_writing()
+        ledger.close()
+
+
+def _note(db: sqlite3.Connection, name: str) -> None:
+    db.execute("INSERT INTO facts VALUES (?, 'x')", (name,))
 
 
 def test_a_reserve_is_let_go_in_slices(tmp_path: Path) -> None:

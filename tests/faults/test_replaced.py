@@ -24,7 +24,7 @@ async def _struck(house: House, strike: Callable[[], None]) -> Ended:
     """A run is struck while one task is at the service; then the task ends, and room for others is there."""
     house.sim.behaviour = SLOW
     house.write([{"id": f"j{n}", "prompt": f"even {n}"} for n in range(JOBS)])
-    running = asyncio.create_task(house.run("jobs.yaml", "--in-flight", "1", "--drain", "1s"))
+    running = asyncio.create_task(house.run("jobs.yaml", "--in-flight", "1", "--drain", "0s"))
     await until(lambda: house.calls().get("query"), "a task at the service")
     strike()
     house.later(60)
