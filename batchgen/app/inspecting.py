@@ -92,6 +92,7 @@ def check(path: Path, options: Options, now: datetime) -> Plan:
         clips = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name))
         refuse_unpriced(place, options, clips)
         table = plan_table(ledger.ask(lambda db: queries.records(db, place.name)))
+        cost = survey_only(ledger, place, Commands(job_file=str(path))).cost
         service = "the simulated service" if place.simulated else place.origin
         lines = [
             f"{path}: {_jobs(standing.jobs)}, for {service}, to {place.output}",
@@ -100,6 +101,7 @@ def check(path: Path, options: Options, now: datetime) -> Plan:
             "",
             _would_submit(place, standing.to_submit) + _cost(clips, place) + ".",
             *([] if place.simulated else _budget(place, ledger, now)),
+            *([f"Cost so far: {cost.removeprefix('cost: ')}."] if cost else []),
         ]
         if standing.missing:
             lines.append(_missing(standing.missing, verified=options.verify))

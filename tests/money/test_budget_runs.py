@@ -261,3 +261,18 @@ async def test_a_simulated_clip_costs_nothing(house: House) -> None:
     plan = await house.run("check", "jobs.yaml", "--simulate", service=False)
     assert "which cost nothing" in plan.out
     assert "CNY" not in plan.out
+
+
+async def test_the_plan_keeps_apart_what_was_spent(house: House) -> None:
+    """Delivered, lost and failed clips each with their cost, and what is left of a cap."""
+    house.sim.fault(Call.SUBMIT, Close(made=True), Conditions(prompt="clip 0"))
+    house.sim.fault(Call.SUBMIT, Ending(code=1027), Conditions(prompt="clip 1"))
+    house.write(jobs(4), budget={"prices": PRICES, "total": {"cost": 20, "clips": 9}})
+    await house.run("jobs.yaml")
+    plan = await house.run("check", "jobs.yaml")
+    assert "A run would submit 0 clips." in plan.out
+    assert "Spent so far (budget.total): 8 CNY of 20 CNY, 4 of 9 clips." in plan.out
+    assert (
+        "Cost so far: 4 CNY delivered, 2 CNY of unknown outcome, 2 CNY failed, perhaps charged; "
+        "4 CNY per delivered clip."
+    ) in plan.out
