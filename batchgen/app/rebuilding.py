@@ -40,3 +40,14 @@ def rebuild_from_manifest(place: Place, now: datetime, warn: Callable[[str], Non
             f"{manifest}: the ledger was restored without the damaged rows named above, and nothing was sent: their "
             "jobs count as never ordered. See what `batchgen check` would submit, then run without --rebuild-ledger"
         )
+
+
+def refuse_after_rebuild(place: Place, to_submit: int) -> None:
+    """Raise LedgerError when jobs would be submitted: the service may have tasks that the manifest never knew."""
+    if to_submit:
+        jobs = "1 job" if to_submit == 1 else f"{to_submit} jobs"
+        raise LedgerError(
+            f"{place.ledger}: the ledger was restored, and nothing was sent: {jobs} would be, and may be at the "
+            "service already. See what `batchgen check` would submit and what the provider's console knows, then run again "
+            "without --rebuild-ledger"
+        )

@@ -15,7 +15,7 @@ from batchgen.app.ground import Ground
 from batchgen.app.loading import Interrupted, load
 from batchgen.app.options import Options
 from batchgen.app.place import Place, resolve
-from batchgen.app.rebuilding import ACCOUNT, rebuild_from_manifest
+from batchgen.app.rebuilding import ACCOUNT, rebuild_from_manifest, refuse_after_rebuild
 from batchgen.app.reporting import Appender, Findings, survey_only, write_reports
 from batchgen.app.result import ExitCode, RunResult, exit_code
 from batchgen.app.secrets import find_key, fingerprint
@@ -170,7 +170,10 @@ def _open(this: Run, staging: Staging) -> Ledger:
             this.warn(f"{brake}; until a run has accepted them with --accept-new the old jobs count")
         _tidy(this, ledger)
         if this.submit:
-            refuse_unpriced(place, options, ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name)))
+            kinds = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name))
+            refuse_unpriced(place, options, kinds)
+            if options.rebuild_ledger:
+                refuse_after_rebuild(place, sum(kinds.values()))
     except BaseException:
         ledger.close()
         raise

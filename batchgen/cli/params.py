@@ -113,7 +113,9 @@ _LOCKING = (
         help="Send new jobs to this service although the ledger belongs to another.",
     ),
     click.option(
-        "--rebuild-ledger", is_flag=True, help="Restore a lost ledger from the manifest before anything else."
+        "--rebuild-ledger",
+        is_flag=True,
+        help="Restore a lost ledger from the manifest; sends nothing while jobs would be submitted.",
     ),
 )
 

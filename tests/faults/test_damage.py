@@ -179,11 +179,23 @@ async def test_a_damaged_ledger_beside_paid_tasks_sends_nothing(
 
 
 async def test_a_lost_ledger_comes_back_from_the_manifest(house: House) -> None:
-    """What the manifest knows is not paid for again, and new jobs are."""
+    """What the manifest knows is not paid for again, and new jobs are, once the user has looked."""
     house.write(_jobs(2))
     assert (await house.run("jobs.yaml")).code == 0
     (house.output / "ledger.sqlite3").unlink()
     house.write(_jobs())
+    ended = await house.run("jobs.yaml", "--rebuild-ledger")
+    assert ended.code == 2, ended.err
+    assert "the ledger was restored, and nothing was sent: " in ended.err
+    assert len(house.sim.tasks) == 2
+    await _carries_on(house)
+
+
+async def test_a_ledger_that_is_restored_whole_needs_no_second_command(house: House) -> None:
+    """With nothing to submit the run goes on to its end."""
+    house.write(_jobs())
+    assert (await house.run("jobs.yaml")).code == 0
+    (house.output / "ledger.sqlite3").unlink()
     ended = await house.run("jobs.yaml", "--rebuild-ledger")
     assert ended.code == 0, ended.err
     await _carries_on(house)
