@@ -48,6 +48,6 @@ def refuse_after_rebuild(place: Place, to_submit: int) -> None:
         jobs = "1 job" if to_submit == 1 else f"{to_submit} jobs"
         raise LedgerError(
             f"{place.ledger}: the ledger was restored, and nothing was sent: {jobs} would be, and may be at the "
-            "service already. See what `batchgen check` would submit and what the provider's console knows, then run again "
-            "without --rebuild-ledger"
+            "service already. See what `batchgen check` would submit and what the provider's console knows, then "
+            "run again without --rebuild-ledger"
         )
