@@ -18,7 +18,7 @@ from benchmarks.frame import Finding, markdown, plain
     ],
 )
 def test_the_median_is_held_against_the_limit(
-    measured: list[float], limit: float | None, at_least: bool, holds: bool
+    measured: list[float], limit: float | None, *, at_least: bool, holds: bool
 ) -> None:
     """One wild repeat decides nothing; a limit is the most, or the least where that is said."""
     assert Finding(what="x", measured=measured, limit=limit, at_least=at_least).holds is holds
