@@ -15,10 +15,10 @@ from pathlib import Path
 from batchgen import model
 from batchgen.app import folder, lock
 from batchgen.app.loading import load
+from batchgen.app.opening import refuse_unpriced
 from batchgen.app.options import Options
 from batchgen.app.place import Place, resolve
 from batchgen.app.reporting import Findings, survey_only
-from batchgen.app.running import refuse_unpriced
 from batchgen.budget import LIST_CURRENCY, Kind, about, shown
 from batchgen.errors import Braked, ConfigError
 from batchgen.ledger import Ledger, Staging, orders, queries

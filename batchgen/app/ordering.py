@@ -11,10 +11,10 @@ from pathlib import Path
 
 from batchgen.app import lock
 from batchgen.app.loading import load
+from batchgen.app.opening import open_ledger
 from batchgen.app.options import Options
 from batchgen.app.place import Place, resolve
 from batchgen.app.reporting import write_reports
-from batchgen.app.running import open_ledger
 from batchgen.errors import Braked, ConfigError
 from batchgen.ledger import Ledger, Staging, orders
 from batchgen.reports.commands import Commands

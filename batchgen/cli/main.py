@@ -17,7 +17,7 @@ import click
 
 from batchgen import __version__
 from batchgen.app import ExitCode, Options, RunResult, Stopper, inspecting, ordering, run
-from batchgen.app.running import utc_now
+from batchgen.app.this_run import utc_now
 from batchgen.cli import params, screen, signals
 from batchgen.errors import (
     BatchgenError,

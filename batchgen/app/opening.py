@@ -1,0 +1,75 @@
+"""The ledger of a run, opened and with the job file's jobs in it.  All of this blocks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from batchgen.app import folder
+from batchgen.app.options import Options
+from batchgen.app.place import Place
+from batchgen.app.rebuilding import rebuild_from_manifest, refuse_after_rebuild
+from batchgen.app.this_run import Run
+from batchgen.app.tidying import tidy
+from batchgen.budget import Kind, told_unpriced, unpriced
+from batchgen.errors import Braked, ConfigError
+from batchgen.ledger import Ledger, Staging, queries
+
+
+def open_for(this: Run, staging: Staging) -> Ledger:
+    """The ledger with the job file's jobs in it."""
+    place, options = this.place, this.options
+    ledger = open_ledger(place, options, this.now(), this.warn, visit=not this.submit)
+    try:
+        try:
+            ledger.reconcile(
+                staging,
+                place.name,
+                exists=place.job_file_exists,
+                accept_new=options.accept_new,
+                regenerate_changed=options.regenerate_changed and this.submit,
+            )
+        except Braked as brake:
+            if this.submit:
+                raise
+            this.warn(f"{brake}; until a run has accepted them with --accept-new the old jobs count")
+        tidy(this, ledger)
+        if this.submit:
+            kinds = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name))
+            refuse_unpriced(place, options, kinds)
+            if options.rebuild_ledger:
+                refuse_after_rebuild(place, sum(kinds.values()))
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
+
+
+def open_ledger(
+    place: Place, options: Options, now: datetime, warn: Callable[[str], None], *, visit: bool = False
+) -> Ledger:
+    """Open or begin the ledger of a folder, or restore it from the manifest.  Raises LedgerError.
+
+    ``visit``: the service may be one that the ledger belonged to earlier, as nothing new is sent there.
+    """
+    if options.rebuild_ledger:
+        rebuild_from_manifest(place, now, warn)
+    folder.refuse_without_ledger(place.output, place.ledger)
+    folder.refuse_unusable(place.output)
+    ledger = Ledger.open(
+        place.ledger, origin=place.origin, now=now, switch=options.switch_service, visit=visit
+    )
+    try:
+        ledger.settle_output(os.path.relpath(place.output, place.ledger.parent))
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
+
+
+def refuse_unpriced(place: Place, options: Options, kinds: Iterable[Kind]) -> None:
+    """Raise ConfigError when a cap in cost must cover clips that have no price."""
+    missing = unpriced(place.settings.budget, kinds, max_cost=options.max_cost)
+    if missing:
+        raise ConfigError(told_unpriced(missing))
