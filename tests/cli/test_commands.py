@@ -123,7 +123,7 @@ async def test_a_bug_ends_in_70_and_says_so(house: House) -> None:
 def test_an_interrupt_before_anything_began_ends_in_130() -> None:
     """Ctrl-C while a command has not yet begun to listen for signals."""
     with (
-        mock.patch("batchgen.cli.main.schema", side_effect=KeyboardInterrupt),
+        mock.patch("batchgen.cli.commands.files.schema", side_effect=KeyboardInterrupt),
         pytest.raises(SystemExit) as ended,
     ):
         command_line(["schema"])
