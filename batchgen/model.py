@@ -163,6 +163,8 @@ class Job:
     source: Source
     metadata: Mapping[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    filename: str | None = None  # of the clip, relative to ``videos/``; None: made from the id
+    edition: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

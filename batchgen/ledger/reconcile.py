@@ -161,7 +161,7 @@ WHERE in_job_file AND job_file = :job_file
   AND NOT EXISTS (SELECT 1 FROM staged.jobs AS new WHERE new.id_folded = main.jobs.id_folded)"""
 
 _COLUMNS = """id, explicit_id, position, request, digest, model, prompt, duration, resolution, metadata,
-  source_file, source_line, warnings"""
+  source_file, source_line, warnings, edition"""
 
 _UPDATE = f"""
 UPDATE jobs SET ({_COLUMNS}, job_file, in_job_file) =

@@ -24,10 +24,11 @@ CREATE TABLE jobs (
   position INTEGER PRIMARY KEY, id TEXT NOT NULL, id_folded TEXT NOT NULL, explicit_id INTEGER NOT NULL,
   request TEXT NOT NULL, digest TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL,
   duration INTEGER NOT NULL, resolution TEXT NOT NULL, metadata TEXT NOT NULL,
-  source_file TEXT NOT NULL, source_line INTEGER NOT NULL, source_column INTEGER NOT NULL, warnings TEXT NOT NULL
+  source_file TEXT NOT NULL, source_line INTEGER NOT NULL, source_column INTEGER NOT NULL, warnings TEXT NOT NULL,
+  filename TEXT, file_folded TEXT, edition TEXT
 ) STRICT;
 """
-_INSERT = f"INSERT INTO jobs VALUES ({', '.join('?' * 15)})"
+_INSERT = f"INSERT INTO jobs VALUES ({', '.join('?' * 18)})"
 _BATCH = 500
 
 
@@ -70,9 +71,9 @@ class Staging:
             self._flush()
 
     def settle(self, limit: int) -> Iterator[Problem]:
-        """Check the ids once all jobs are in; entries that ask for the same without an id become one.
+        """Check ids and file names once all jobs are in; entries that ask for the same without an id become one.
 
-        Yields warnings for these, and at most ``limit`` problems for ids that are taken twice.
+        Yields warnings for these, and at most ``limit`` problems each for ids and for names that are taken twice.
         """
         self._flush()
         with _temporary_files():
@@ -81,6 +82,7 @@ class Staging:
         yield from self._clashes(limit)
         yield from self._repeats(limit)
         self._connection.execute(f"DELETE FROM jobs WHERE {_IS_REPEAT}")
+        yield from self._same_names(limit)
 
     def __len__(self) -> int:
         """How many jobs there are."""
@@ -100,6 +102,8 @@ class Staging:
                 source=_source(row),
                 metadata=json.loads(row["metadata"]),
                 warnings=tuple(json.loads(row["warnings"])),
+                filename=row["filename"],
+                edition=row["edition"],
             )
 
     def _flush(self) -> None:
@@ -121,6 +125,24 @@ class Staging:
                 job=row["id"],
                 message=f"{same} as job {first}" if same.startswith("the") else f"{same} from job {first}",
                 remedy="give one of them another id (ids are file names, upper and lower case count as equal)",
+            )
+
+    def _same_names(self, limit: int) -> Iterator[Problem]:
+        """Clips that would stand under one name, be it by ``filename`` or made from the id."""
+        if (
+            self._connection.execute("SELECT 1 FROM jobs WHERE filename IS NOT NULL LIMIT 1").fetchone()
+            is None
+        ):
+            return
+        with _temporary_files():
+            self._connection.execute(_NAMES)
+        for row in self._connection.execute(_SAME_NAMES, (limit,)):
+            name = row["filename"] or f"{row['id']}.mp4"
+            yield Problem(
+                source=_source(row),
+                job=row["id"],
+                message=f"its clip would have the file name of job {row['first_id']}: `{name}`",
+                remedy="put `{id}` into `filename` (upper and lower case count as equal)",
             )
 
     def _repeats(self, limit: int) -> Iterator[Problem]:
@@ -158,6 +180,15 @@ _REPEATS = f"""
 SELECT jobs.*, first.source_line AS first_line FROM jobs {_FIRST}
 WHERE {_IS_REPEAT} ORDER BY jobs.position LIMIT ?"""
 
+_NAME = "coalesce({0}.file_folded, {0}.id_folded || '.mp4')"
+
+_NAMES = f"CREATE INDEX by_name ON jobs ({_NAME.format('jobs').replace('jobs.', '')}, position)"
+
+_SAME_NAMES = f"""
+SELECT jobs.*, first.id AS first_id FROM jobs JOIN jobs AS first
+  ON {_NAME.format("first")} = {_NAME.format("jobs")} AND first.position < jobs.position
+WHERE first.id_folded <> jobs.id_folded GROUP BY jobs.position ORDER BY jobs.position LIMIT ?"""
+
 
 def _row(position: int, job: Job) -> tuple[object, ...]:
     request = job.request
@@ -177,6 +208,9 @@ def _row(position: int, job: Job) -> tuple[object, ...]:
         job.source.line,
         job.source.column,
         to_json(list(job.warnings)),
+        job.filename,
+        None if job.filename is None else folded(job.filename),
+        job.edition,
     )
 
 

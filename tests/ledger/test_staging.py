@@ -32,6 +32,8 @@ def test_jobs_come_out_as_they_went_in(tmp_path: Path) -> None:
         source=Source(file=str(tmp_path / "jobs.yaml"), line=7, column=3),
         metadata={"scene": "雪地", "takes": [1, None]},
         warnings=("odd",),
+        filename="scenes/狐狸.mp4",
+        edition="2026-07-01",
     )
     plain = nameless("a fox")
     staging, problems = stage([rich, plain])
@@ -90,6 +92,25 @@ def test_an_id_that_is_anothers_hash_is_a_problem() -> None:
     plain = nameless("x", line=3)
     _, (problem,) = told([plain, job(plain.id, "y", line=8)])
     assert (problem.warning, problem.source.line) == (False, 8)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("a/Same.mp4", "a/same.mp4"), ("a/b.mp4", "A/B.mp4"), ("two.mp4", None), (None, "ONE.mp4")],
+)
+def test_two_clips_of_one_name_are_a_problem(first: str | None, second: str | None) -> None:
+    """Whatever their case, be the name given or made from the id; the later job and both ids are named."""
+    one, two = job("one", line=3), job("two", line=8)
+    _, (problem,) = told([replace(one, filename=first), replace(two, filename=second)])
+    assert (problem.warning, problem.source.line, problem.job) == (False, 8, "two")
+    assert "job one" in problem.message
+
+
+def test_clips_of_their_own_names_are_no_problem() -> None:
+    """One name in two folders is two names."""
+    names = ("a/x.mp4", "b/x.mp4", None, "other.mp4")
+    jobs = [replace(job(f"job-{n}"), filename=name) for n, name in enumerate(names)]
+    assert told(jobs) == ([one.id for one in jobs], [])
 
 
 def test_every_clash_is_told_up_to_the_limit() -> None:
