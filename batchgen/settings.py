@@ -31,6 +31,7 @@ class Service:
 
     base_url: str = DEFAULT_BASE_URL
     api_key_env: str = DEFAULT_KEY_VARIABLE
+    allow_http: bool = False  # the key and the clips may travel unencrypted, also beyond this machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,7 +90,12 @@ async def _assemble(
     parts = Parts(
         book=LedgerBook(ledger, account, this.now, Purse(budget=place.settings.budget, run=number)),
         service=await stack.enter_async_context(Hailuo(base_url, key)),
-        fetcher=HttpFetcher(session, max_clip_bytes=limits.max_clip_bytes, progress=progress),
+        fetcher=HttpFetcher(
+            session,
+            max_clip_bytes=limits.max_clip_bytes,
+            allow_http=place.settings.service.allow_http,
+            progress=progress,
+        ),
         store=FolderStore(place.output),
         pace=SubmissionPace(
             in_flight=limits.in_flight,

@@ -14,11 +14,12 @@ DEFAULT_DRAIN = 900.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Options of a run, of ``collect``, and (the first four) of every command that takes a job file."""
+    """Options of a run, of ``collect``, and (the first five) of every command that takes a job file."""
 
     output: Path | None = None
     base_url: str | None = None
     simulate: bool = False
+    allow_http: bool = False  # the key and the clips may travel unencrypted, also beyond this machine
     switch_service: bool = False
     api_key_file: Path | None = None
     in_flight: int | None = None
@@ -38,6 +39,7 @@ class Options:
         """The settings with what these options overrule."""
         return replace(
             settings,
+            service=replace(settings.service, allow_http=self.allow_http or settings.service.allow_http),
             limits=self._limits(settings.limits),
             on_unknown=self.on_unknown or settings.on_unknown,
             budget=with_run_limits(settings.budget, self.max_cost, self.max_clips),

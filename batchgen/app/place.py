@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from batchgen.app.options import Options
 from batchgen.errors import ConfigError
 from batchgen.hailuo import normal_origin
-from batchgen.jobfile import JobFile, is_loopback, open_job_file
+from batchgen.jobfile import CLEAR_TEXT, JobFile, is_clear_text, open_job_file
 from batchgen.settings import Settings
 
 SIMULATED = "simulated"
@@ -30,6 +29,11 @@ class Place:
     origin: str  # as the ledger keeps it
     simulated: bool
 
+    @property
+    def clear_text(self) -> bool:
+        """Whether the key travels unencrypted, by the user's word."""
+        return not self.simulated and is_clear_text(self.origin)
+
     def job_file_exists(self, name: str) -> bool:
         """Whether another job file, named relative to the output folder, is still there."""
         return (self.output / name).exists()
@@ -37,7 +41,7 @@ class Place:
 
 def resolve(path: Path, options: Options) -> Place:
     """Read the head of a job file and settle where everything is.  Raises JobFileError or ConfigError."""
-    job_file = open_job_file(path)
+    job_file = open_job_file(path, allow_http=options.allow_http)
     settings = options.applied_to(job_file.settings)
     home = path.absolute().parent
     output = Path(os.path.abspath(options.output or home / settings.output))  # noqa: PTH100  no links followed
@@ -48,6 +52,8 @@ def resolve(path: Path, options: Options) -> Place:
         output /= SIMULATED
         ledger = output / LEDGER
     base_url = options.base_url or settings.service.base_url
+    if options.base_url is not None:  # the job file's own was looked at with the rest of the file
+        _refuse_clear_text(base_url, allow_http=settings.service.allow_http)
     return Place(
         job_file=job_file,
         name=os.path.relpath(path.absolute(), output),
@@ -55,15 +61,14 @@ def resolve(path: Path, options: Options) -> Place:
         output=output,
         ledger=ledger,
         base_url=base_url,
-        origin=SIMULATED if options.simulate else _origin(base_url),
+        origin=SIMULATED if options.simulate else normal_origin(base_url),
         simulated=options.simulate,
     )
 
 
-def _origin(base_url: str) -> str:
-    origin = normal_origin(base_url)
-    if origin.startswith("http://") and not is_loopback(urlsplit(origin).hostname or ""):
+def _refuse_clear_text(base_url: str, *, allow_http: bool) -> None:
+    if is_clear_text(base_url) and not allow_http:
         raise ConfigError(
-            f"{origin}: the key must not travel in clear text; use https (http is for loopback only)"
+            f"{normal_origin(base_url)}: {CLEAR_TEXT}; write https://, or, in a network that you trust with the "
+            "key, add --allow-http"
         )
-    return origin

@@ -63,6 +63,10 @@ async def run(
         key = _key(this)
         for problem in loaded.warnings:
             this.warn(str(problem))
+        if place.clear_text:
+            this.warn(
+                f"{place.origin}: the API key travels there unencrypted, where anyone on the way can read it"
+            )
         wait = options.wait_lock
         async with lock.hold(place.output, place.ledger, wait=wait, now=now, give_up=this.stopper.asked):
             ledger = await asyncio.to_thread(open_for, this, staging)

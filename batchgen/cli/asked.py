@@ -43,8 +43,7 @@ def commands(job_file: Path, given: params.Given) -> Commands:
     for option, value in (("-o", given["output"]), ("--base-url", given["base_url"])):
         if value is not None:
             words += [option, str(value)]
-    if given["simulate"]:
-        words.append("--simulate")
+    words += [f"--{name.replace('_', '-')}" for name in ("allow_http", "simulate") if given[name]]
     key_file = given.get("api_key_file")
     running = () if key_file is None else ("--api-key-file", str(key_file))
     return Commands(job_file=str(job_file), options=tuple(words), run_options=running)

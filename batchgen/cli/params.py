@@ -20,6 +20,7 @@ class Given(TypedDict, total=False):
     output: Path | None
     base_url: str | None
     simulate: bool
+    allow_http: bool
     verbose: bool
     quiet: bool
     no_color: bool
@@ -93,6 +94,11 @@ _EVERYWHERE = (
         "-o", "--output", metavar="DIR", type=_PATH, help="The output folder, instead of the job file's."
     ),
     click.option("--base-url", metavar="URL", type=BaseUrl(), help="The service, instead of the job file's."),
+    click.option(
+        "--allow-http",
+        is_flag=True,
+        help="Accept http beyond this machine: the key and the clips then travel unencrypted.",
+    ),
     click.option("--simulate", is_flag=True, help="Use the built-in simulated service; costs nothing."),
     click.option("-v", "--verbose", is_flag=True, help="Tell every change of status."),
     click.option("-q", "--quiet", is_flag=True, help="Tell only warnings and problems."),

@@ -62,6 +62,6 @@ def result(result: RunResult, look: screen.Look) -> None:
             last.append(f"{what} and the manifest are in {clean(str(result.output))}")
         parts += ["\n".join(last)] if last else []
     if result.stop is not None and result.stop.halts:
-        parts.append(f"Halted: {clean(result.stop.reason)}")
+        parts.append(f"Halted: {clean(result.stop.why_halted)}")
     if parts:
         screen.say("\n" + "\n\n".join(parts))

@@ -50,20 +50,26 @@ def checked_link(url: str, *, allow_http: bool = False) -> URL:
     if "@" in link.raw_authority:
         raise LinkUnusable(f"the link carries a user name: {shown(url)}")
     if link.scheme == "http" and not (allow_http or is_this_machine(host)):
-        raise LinkUnusable(f"the link is not https: {shown(url)}")
+        raise LinkUnusable(f"the link is not https, and allow_http is not set: {shown(url)}")
     return link
 
 
 def redirected(link: URL, location: str, *, allow_http: bool = False) -> URL:
-    """Where a redirect leads, to the letter; raises LinkUnusable as ``checked_link`` does."""
+    """Where a redirect leads, to the letter.
+
+    Raises LinkUnusable as ``checked_link`` does, and for a way from https to http, whatever is allowed.
+    """
     try:
         target = urljoin(str(link), location)
     except ValueError:
         raise LinkUnusable(f"a redirect that cannot be read, from {shown(str(link))}") from None
     try:
-        return checked_link(target, allow_http=allow_http)
+        reached = checked_link(target, allow_http=allow_http)
     except LinkUnusable as error:
         raise LinkUnusable(f"redirected by {link.raw_host}: {error}") from None
+    if link.scheme == "https" and reached.scheme == "http":
+        raise LinkUnusable(f"redirected by {link.raw_host} from https to http: {shown(target)}")
+    return reached
 
 
 def is_this_machine(host: str) -> bool:

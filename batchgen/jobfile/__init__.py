@@ -10,12 +10,13 @@ from batchgen.jobfile.editor_schema import schema
 from batchgen.jobfile.ids import parse_id
 from batchgen.jobfile.reader import JobFile, open_job_file
 from batchgen.jobfile.starter import STARTER
-from batchgen.jobfile.urls import is_loopback, parse_base_url
+from batchgen.jobfile.urls import CLEAR_TEXT, is_clear_text, parse_base_url
 
 __all__ = [
+    "CLEAR_TEXT",
     "STARTER",
     "JobFile",
-    "is_loopback",
+    "is_clear_text",
     "open_job_file",
     "parse_amount",
     "parse_base_url",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from batchgen.jobfile.fields import DEFAULTS, JOB, SECTION_HELP, SECTIONS, TOP
+from batchgen.jobfile.fields import DEFAULTS, JOB, SECTION_HELP, SECTIONS, SERVICE, TOP
 from batchgen.jobfile.kinds import Field, Fields, Schema
+from batchgen.jobfile.urls import ENCRYPTED_PATTERN
 from batchgen.settings import Budget, Limits, Polling, Service, Settings
 
 _SETTINGS: dict[str, object] = {
@@ -43,6 +44,8 @@ def _section(name: str, declared: Fields) -> Schema:
     section["description"] = SECTION_HELP[name]
     if declared is DEFAULTS:
         section.update(_short_at_1080p())
+    if declared is SERVICE:
+        section.update(_encrypted())
     return section
 
 
@@ -67,6 +70,11 @@ def _property(field: Field, defaults: object) -> Schema:
     if isinstance(default, (str, int, float)):
         described["default"] = default
     return described
+
+
+def _encrypted() -> Schema:
+    allowed: Schema = {"properties": {"allow_http": {"const": True}}, "required": ["allow_http"]}
+    return {"if": allowed, "else": {"properties": {"base_url": {"pattern": ENCRYPTED_PATTERN}}}}
 
 
 def _short_at_1080p() -> Schema:

@@ -77,6 +77,11 @@ SERVICE = fields(
         kind=setting_kinds.VariableName(),
         help="The name of the variable that holds the key. The key itself is refused in this file.",
     ),
+    Field(
+        name="allow_http",
+        kind=kinds.Boolean(),
+        help="Accept http beyond this machine: the key and the clips then travel unencrypted.",
+    ),
 )
 
 LIMITS = fields(

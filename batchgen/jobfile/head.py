@@ -14,6 +14,7 @@ from batchgen.jobfile.mappings import Values, read_mapping, unknown_key, wrong_v
 from batchgen.jobfile.nodes import Broken, Mapping, Node, Scalar
 from batchgen.jobfile.requests import request_flaws
 from batchgen.jobfile.scalars import described, resolve
+from batchgen.jobfile.urls import CLEAR_TEXT, ENCRYPT, is_clear_text
 from batchgen.settings import Budget, Limits, OnUnknown, Polling, Service, Settings
 
 TOP_KEYS: tuple[str, ...] = (*SECTIONS, *TOP, "jobs")
@@ -28,11 +29,15 @@ class Head:
     flaws: list[Flaw] = field(default_factory=list)
 
 
-def read_head(pairs: Iterable[tuple[Scalar | Node, Node | None]]) -> Head:
-    """Read the keys of the file; ``jobs`` has the value None where it is a list, as it should be."""
+def read_head(pairs: Iterable[tuple[Scalar | Node, Node | None]], *, allow_http: bool = False) -> Head:
+    """Read the keys of the file; ``jobs`` has the value None where it is a list, as it should be.
+
+    ``allow_http``: the user said elsewhere that the key may travel unencrypted.
+    """
     flaws: list[Flaw] = []
     values: dict[str, Any] = {}
     seen: dict[str, int] = {}
+    service: Node | None = None
     for key, value in pairs:
         if not isinstance(key, Scalar):
             if not isinstance(key, Broken):
@@ -42,6 +47,9 @@ def read_head(pairs: Iterable[tuple[Scalar | Node, Node | None]]) -> Head:
         else:
             seen[key.text] = key.line
             _read_key(key, value, values, flaws)
+            service = value if key.text == "service" else service
+    if isinstance(service, Mapping) and not allow_http:
+        flaws.extend(_clear_text(service, values["service"]))
     if "jobs" not in seen:
         message = "the file has no jobs"
         flaws.append(
@@ -85,6 +93,14 @@ def _read_section(name: str, node: Node, flaws: list[Flaw]) -> Values:
     if isinstance(node, Mapping):
         flaws.extend(request_flaws(node, values, {}))
     return values
+
+
+def _clear_text(node: Mapping, service: Values) -> list[Flaw]:
+    """An address to which the key would travel unencrypted, without the user's word that it may."""
+    found = node.find("base_url")
+    if found is None or service.get("allow_http") or not is_clear_text(str(service.get("base_url", ""))):
+        return []
+    return [wrong_value(*found, Wrong(f"is refused: {CLEAR_TEXT}", ENCRYPT))]
 
 
 def _without_prompt(node: Node) -> tuple[Node, list[Flaw]]:

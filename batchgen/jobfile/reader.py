@@ -71,11 +71,12 @@ def _no_jobs(key: Scalar) -> Flaw:
     return Flaw(line=key.line, column=key.column, message=message, remedy=remedy)
 
 
-def open_job_file(path: Path, *, loader: type[Any] | None = None) -> JobFile:
+def open_job_file(path: Path, *, loader: type[Any] | None = None, allow_http: bool = False) -> JobFile:
     """Read what stands above the jobs, and what stands below them if anything does.
 
     Raises JobFileError when the file cannot be opened, is not YAML up to its jobs, or is no mapping.
-    ``loader`` is one of PyYAML's, the fastest there is by default.
+    ``loader`` is one of PyYAML's, the fastest there is by default.  ``allow_http``: the user said elsewhere
+    that the key may travel unencrypted.
     """
     pairs: list[tuple[Node, Node | None]] = []
     flaws: list[Flaw] = []
@@ -89,7 +90,7 @@ def open_job_file(path: Path, *, loader: type[Any] | None = None) -> JobFile:
     except Stop as stop:
         if not any(value is None for _, value in pairs):  # else the entries will tell
             raise _unreadable(path, [*flaws, stop.flaw]) from stop
-    head = read_head(pairs)
+    head = read_head(pairs, allow_http=allow_http)
     return JobFile(
         path=path,
         settings=head.settings,

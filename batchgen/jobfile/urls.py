@@ -9,9 +9,12 @@ from urllib.parse import SplitResult, urlsplit
 _ODD = re.compile(r"[\s\\\x00-\x20\x7f-\x9f\"<>{}|^`]")
 _HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+")
 EXAMPLE = "write it like `https://www.dmxapi.cn`"
+CLEAR_TEXT = "http would send the key unprotected"
+ENCRYPT = "write https:// (or, in a network that you trust with the key, allow_http: true beside it)"
 _PATH = r"(?::[0-9]{1,5})?(?:/[^\s?#\\]*)?$"
-#: What a JSON Schema can say of the rule: https with a host, or http with a loopback host.
-PATTERN = (
+#: What a JSON Schema can say of an address, and of one that is encrypted or leads to this machine.
+PATTERN = r"^https?://(?:[^\s/?#@:\\]+|\[::1\])" + _PATH
+ENCRYPTED_PATTERN = (
     r"^(?:https://[^\s/?#@:\\]+|https?://\[::1\]|https?://localhost"
     r"|https?://127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})" + _PATH
 )
@@ -20,8 +23,8 @@ PATTERN = (
 def parse_base_url(text: str) -> str:
     """The address of a service without a slash at its end.
 
-    It is http or https with a host, has no user, query or fragment, and http is for loopback only: the key
-    goes there.  Raises ValueError that says what is wrong, without showing the address.
+    It is http or https with a host, and has no user, query or fragment.  Raises ValueError that says what is
+    wrong, without showing the address.
     """
     if len(text) > 500 or _ODD.search(text):
         raise ValueError(f"the address has a space or an odd character; {EXAMPLE}")
@@ -46,8 +49,12 @@ def _check(parts: SplitResult) -> None:
         raise ValueError("the address must have no user name or password; the key stands in a variable")
     if not _HOST.fullmatch(host) or not host.strip("."):
         raise ValueError(f"the address has no host; {EXAMPLE}")
-    if parts.scheme == "http" and not is_loopback(host):
-        raise ValueError("http would send the key unprotected; write https:// (http is for loopback only)")
+
+
+def is_clear_text(base_url: str) -> bool:
+    """Whether the key would travel unencrypted, and beyond this machine."""
+    parts = urlsplit(base_url)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def is_loopback(host: str) -> bool:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from batchgen.model import Clip, Fault, Status, Submission
-from batchgen.pipeline.stops import Stop, StopKind, Streaks
+from batchgen.pipeline.stops import Stop, StopKind, Streaks, both
 from batchgen.ports import Event, JobChanged, JobRested, Observer, Stopping, Warned
 
 #: Seconds that a POST without an answer gets after a signal.
@@ -90,14 +89,13 @@ class Flow:
     # --- stopping ---------------------------------------------------------------------------------------
 
     def halt(self, stop: Stop) -> None:
-        """Submit no more.  A signal overrules everything, a refused key every other halt."""
-        if self.stop is not None and _rank(stop.kind) <= _rank(self.stop.kind):
+        """Submit no more; told when it changes why."""
+        holds = both(self.stop, stop)
+        if holds == self.stop:
             return
         if self.stop is None or stop.kind is StopKind.SIGNAL:
             self._stopped_at = self.clock()
-        if self.stop is not None and self.stop.halts:
-            stop = replace(stop, after_halt=True)
-        self.stop = stop
+        self.stop = holds
         self.emit(Stopping(at=self.now(), reason=stop.reason, halt=stop.halts))
         self.pulse.beat()
 
@@ -187,7 +185,3 @@ class Flow:
     def last_answer_for(self, submission: Submission) -> datetime | None:
         """When tasks of this submission's account last answered; ``None`` when we ask with another key."""
         return self._last_answer if submission.key_print == self._key_print else None
-
-
-def _rank(kind: StopKind) -> int:
-    return [StopKind.MAX_CLIPS, StopKind.HALT, StopKind.KEY_REFUSED, StopKind.SIGNAL].index(kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 _RECENT = 40
@@ -19,18 +19,41 @@ class StopKind(StrEnum):
     KEY_REFUSED = "key_refused"  # likewise, and no call to the API can succeed
 
 
+#: What overrules what, the strongest last.
+_ORDER = (StopKind.MAX_CLIPS, StopKind.HALT, StopKind.KEY_REFUSED, StopKind.SIGNAL)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     """No more submissions in this run."""
 
     kind: StopKind
     reason: str
-    after_halt: bool = False  # the run had halted already when this overruled it
+    halted_by: str = ""  # of a signal: why a person must act all the same
 
     @property
     def halts(self) -> bool:
         """Whether a person must act before the next run."""
-        return self.after_halt or self.kind in {StopKind.HALT, StopKind.KEY_REFUSED}
+        return bool(self.halted_by) or self.kind in {StopKind.HALT, StopKind.KEY_REFUSED}
+
+    @property
+    def why_halted(self) -> str:
+        """What a person must act upon."""
+        return self.halted_by or self.reason
+
+
+def both(before: Stop | None, news: Stop) -> Stop:
+    """What holds when another stop comes: ``before`` itself when nothing changes.
+
+    A signal overrules everything, a refused key every other halt.  What is awaited after a signal is its own;
+    that a person must act is told whichever of the two came first.
+    """
+    if before is None:
+        return news
+    if _ORDER.index(news.kind) > _ORDER.index(before.kind):
+        after_halt = news.kind is StopKind.SIGNAL and before.halts
+        return replace(news, halted_by=before.why_halted) if after_halt else news
+    return before if before.halts or not news.halts else replace(before, halted_by=news.reason)
 
 
 class Streaks:

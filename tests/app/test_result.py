@@ -28,7 +28,7 @@ SIGNAL, MAX_CLIPS, HALT, KEY = (
     Stop(kind=kind, reason="")
     for kind in (StopKind.SIGNAL, StopKind.MAX_CLIPS, StopKind.HALT, StopKind.KEY_REFUSED)
 )
-INTERRUPTED_HALT = Stop(kind=StopKind.SIGNAL, reason="", after_halt=True)
+INTERRUPTED_HALT = Stop(kind=StopKind.SIGNAL, reason="", halted_by="no balance")
 
 
 @pytest.mark.parametrize(

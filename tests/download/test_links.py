@@ -92,6 +92,13 @@ def test_a_redirect_away_from_https_is_refused() -> None:
         redirected(URL("https://video.test/x"), "http://video.test/x?Signature=s")
 
 
+@pytest.mark.parametrize("target", ["http://video.test/x?Signature=s", "http://127.0.0.1/x?Signature=s"])
+def test_no_redirect_gives_up_encryption(target: str) -> None:
+    """Also where plain http is allowed: who was asked over https answered that it need not be."""
+    with pytest.raises(LinkUnusable, match=r"by video\.test from https to http: http://[a-z0-9.]+/x$"):
+        redirected(URL("https://video.test/x"), target, allow_http=True)
+
+
 @pytest.mark.parametrize(
     ("url", "text"),
     [

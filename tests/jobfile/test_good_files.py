@@ -21,7 +21,7 @@ from .reading import jobs_of, problems_of, read, write
 
 EXAMPLE = Path(__file__).parents[2] / "jobs.example.yaml"
 HEAD = """\
-service: {base_url: "http://127.0.0.1:8080/hailuo/", api_key_env: MY_KEY}
+service: {base_url: "http://127.0.0.1:8080/hailuo/", api_key_env: MY_KEY, allow_http: true}
 output: ../clips
 ledger: /var/tmp/ledger.sqlite3
 limits:
@@ -47,7 +47,7 @@ budget:
 on_unknown: resubmit
 """
 SETTINGS = Settings(
-    service=Service(base_url="http://127.0.0.1:8080/hailuo", api_key_env="MY_KEY"),
+    service=Service(base_url="http://127.0.0.1:8080/hailuo", api_key_env="MY_KEY", allow_http=True),
     output="../clips",
     ledger="/var/tmp/ledger.sqlite3",  # noqa: S108  nothing is written there
     limits=Limits(

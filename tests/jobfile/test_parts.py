@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.jobfile import parse_amount, parse_base_url, parse_duration, parse_id
+from batchgen.jobfile import is_clear_text, parse_amount, parse_base_url, parse_duration, parse_id
 from batchgen.jobfile.camera import COMMANDS, camera_warnings
 
 from .reading import jobs_of, read, write
@@ -162,7 +162,7 @@ def test_what_is_no_amount_is_told_with_the_form(text: str) -> None:
     ],
 )
 def test_good_addresses_lose_only_their_last_slash(text: str) -> None:
-    """Accepted are https with a host, and http on loopback."""
+    """Accepted are https and http with a host."""
     assert parse_base_url(text) == parse_base_url(text + "/") == text
 
 
@@ -171,9 +171,6 @@ def test_good_addresses_lose_only_their_last_slash(text: str) -> None:
     [
         "",
         "www.dmxapi.cn",
-        "http://www.dmxapi.cn",
-        "http://localhost.evil.cn",
-        "http://127.0.0.1.evil.cn",
         "file:///etc",
         "https://",
         "https://:80",
@@ -187,15 +184,34 @@ def test_good_addresses_lose_only_their_last_slash(text: str) -> None:
         "https://a b.cn",
         "https://a.cn\n",
         "https://a.cn\\@b.cn",
-        "http://0.0.0.0",
         "https://[::1",
     ],
 )
 def test_other_addresses_are_refused(text: str) -> None:
-    """No user, query, fragment or odd character, and no http to a host that is not this machine."""
+    """No user, query, fragment or odd character."""
     with pytest.raises(ValueError, match=r".+") as told:
         parse_base_url(text)
     assert len(text) < 14 or text not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "clear"),
+    [
+        ("http://www.dmxapi.cn", True),
+        ("http://localhost.evil.cn", True),
+        ("http://127.0.0.1.evil.cn:80/v", True),
+        ("http://0.0.0.0", True),
+        ("http://10.0.0.1", True),
+        ("http://[::2]", True),
+        ("http://[::1]:8080", False),
+        ("http://localhost", False),
+        ("http://127.9.9.9:1", False),
+        ("https://www.dmxapi.cn", False),
+    ],
+)
+def test_clear_text_beyond_this_machine_is_known(url: str, clear: bool) -> None:  # noqa: FBT001  a column
+    """Only http counts, and not to 127.0.0.0/8, ::1 and localhost themselves."""
+    assert is_clear_text(url) is clear
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, *COMMANDS.values()])

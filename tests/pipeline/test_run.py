@@ -117,7 +117,8 @@ async def test_an_output_folder_that_can_not_be_reached_halts() -> None:
         (StopKind.KEY_REFUSED, StopKind.HALT, StopKind.KEY_REFUSED, True),
         (StopKind.KEY_REFUSED, StopKind.SIGNAL, StopKind.SIGNAL, True),  # a person must act all the same
         (StopKind.MAX_CLIPS, StopKind.SIGNAL, StopKind.SIGNAL, False),
-        (StopKind.SIGNAL, StopKind.KEY_REFUSED, StopKind.SIGNAL, False),  # the next run will meet it
+        (StopKind.SIGNAL, StopKind.KEY_REFUSED, StopKind.SIGNAL, True),
+        (StopKind.SIGNAL, StopKind.MAX_CLIPS, StopKind.SIGNAL, False),
     ],
 )
 async def test_of_two_stops_the_stronger_holds(

@@ -625,3 +625,17 @@ async def test_the_grace_begins_with_the_signal() -> None:
     scene.stop_at(15.0)
     await scene.run()
     assert scene.statuses() == {Status.SUBMITTED: 1}
+
+
+@pytest.mark.parametrize("error", [NoBalance("1008", "empty"), KeyRefused("1004", "no")])
+async def test_a_halt_within_the_grace_is_told(error: Halting) -> None:
+    """A POST that is answered after the signal can still say that a person must act; the run ends as it would."""
+    scene = Scene(jobs=3, in_flight=3)
+    scene.service.on_submit = lambda _job, _n: Answer(after=6.0, error=error)
+    scene.stop_at(1.0)
+    stop = await scene.run(within=10.0)
+    assert stop is not None
+    assert (stop.kind, stop.halts) == (StopKind.SIGNAL, True)
+    assert str(error) in stop.why_halted
+    assert [halt for _, halt in scene.recorder.stops] == [False, True]
+    assert len(scene.service.posts) == 3

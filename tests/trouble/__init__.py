@@ -1,0 +1,1 @@
+"""A service in trouble, and one that is hostile."""
