@@ -87,16 +87,24 @@ def _body(contents: Contents, *, simulated: bool) -> Iterator[str]:
     yield ""
     yield f"`{METADATA}` has a row per clip; `{MANIFEST}` has a row per job, whatever became of it."
     yield ""
-    yield "```python"
-    yield "from datasets import load_dataset"
-    yield ""
-    yield 'clips = load_dataset("path/to/this/folder", split="train")'
-    yield "```"
+    yield from _loading(number)
     yield ""
     yield from _columns(contents)
     yield ""
     yield f"Made with batchgen {__version__}."
     yield ""
+
+
+def _loading(clips: int) -> Iterator[str]:
+    if not clips:
+        yield "There is no clip yet, and `datasets` loads no empty split."
+        yield ""
+    yield "```python"
+    yield "from datasets import Video, load_dataset"
+    yield ""
+    yield 'clips = load_dataset("path/to/this/folder", split="train")  # reads frames with torchcodec'
+    yield 'paths = clips.cast_column("video", Video(decode=False))     # needs no decoder'
+    yield "```"
 
 
 def _kinds(contents: Contents) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """The clips of an output folder as a data set: which columns it has, of which type, and how much there is.
 
 Loaders read columns of one type each and guess it from the first rows, so both are settled here: every row
-of ``videos/metadata.jsonl`` has every column, and the data set card declares their types.
+of ``videos/metadata.jsonl`` has every column, and the data set card declares their types.  A key of the jobs'
+metadata is the column ``metadata.KEY``; what is nested in it stands there as JSON.
 """
 
 from __future__ import annotations
@@ -9,23 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import cast
 
-from batchgen.reports.lines import as_line
+from batchgen.model import API_DEFAULTS
+from batchgen.reports.column_types import Type, as_text, speakable, type_of, wider
 from batchgen.reports.rows import Row
 
 FOLDER = "videos"
-
-
-class Type(StrEnum):
-    """A column's type, as the Hugging Face card names it."""
-
-    STRING = "string"
-    BOOL = "bool"
-    INTEGER = "int64"
-    NUMBER = "float64"
 
 
 #: Columns taken from the manifest row as they stand.
@@ -49,6 +41,10 @@ _CLIP_COLUMNS = {
 }
 
 
+#: Texts of the user's: their type is not settled before all of them were seen.
+_TEXT_COLUMNS = ("id", "prompt")
+
+
 @dataclass(slots=True)
 class Contents:
     """What a folder's data set holds; grows row by row, its size is that of the set of columns."""
@@ -57,21 +53,27 @@ class Contents:
     bytes: int = 0
     seconds: float = 0.0
     metadata: dict[str, Type | None] = field(default_factory=dict)  # None: only nulls so far
+    texts: dict[str, Type | None] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
         """Count a manifest row, if its clip belongs to the data set."""
         if file_name(row) is None:
             return
-        self.clips[str(row["model"]), str(row["resolution"]), cast("int", row["duration"])] += 1
+        ordered = _as_ordered(row)
+        self.clips[str(ordered["model"]), str(ordered["resolution"]), cast("int", ordered["duration"])] += 1
         self.bytes += cast("int | None", row["bytes"]) or 0
         self.seconds += cast("float | None", row["seconds"]) or 0.0
         for key, value in cast("Mapping[str, object]", row["metadata"]).items():
-            self.metadata[key] = _wider(self.metadata.get(key), _type_of(value))
+            self.metadata[key] = wider(self.metadata.get(key), type_of(value))
+        for key in _TEXT_COLUMNS:
+            if self.texts.get(key) is not Type.STRING:
+                self.texts[key] = wider(self.texts.get(key), type_of(ordered[key]))
 
     def columns(self) -> dict[str, Type]:
         """Every column but the video's own, with its type, in the order of the rows."""
-        extra = {f"metadata.{key}": kind or Type.STRING for key, kind in self.metadata.items()}
-        return _ROW_COLUMNS | _REQUEST_COLUMNS | _CLIP_COLUMNS | extra
+        texts = {key: kind for key, kind in self.texts.items() if kind is not None}
+        extra = {column_of(key): kind or Type.STRING for key, kind in self.metadata.items()}
+        return _ROW_COLUMNS | texts | _REQUEST_COLUMNS | _CLIP_COLUMNS | extra
 
 
 def file_name(row: Row) -> str | None:
@@ -82,6 +84,11 @@ def file_name(row: Row) -> str | None:
     return str(PurePosixPath(file).relative_to(FOLDER))
 
 
+def column_of(key: str) -> str:
+    """The column of a key of the jobs' metadata."""
+    return f"metadata.{speakable(key)}"
+
+
 def metadata_row(row: Row, metadata: Mapping[str, Type | None]) -> Row | None:
     """The data set's row of a manifest row, or None when its clip is not part of it.
 
@@ -90,45 +97,51 @@ def metadata_row(row: Row, metadata: Mapping[str, Type | None]) -> Row | None:
     name = file_name(row)
     if name is None:
         return None
-    request = cast("Mapping[str, object]", row["request"])
+    ordered = _as_ordered(row)
     values = cast("Mapping[str, object]", row["metadata"])
     return {
         "file_name": name,
-        **{key: row[key] for key in _ROW_COLUMNS},
-        **{key: request.get(key) for key in _REQUEST_COLUMNS},
+        **{key: ordered[key] for key in (*_ROW_COLUMNS, *_REQUEST_COLUMNS)},
         **{key: row[key] for key in _CLIP_COLUMNS},
-        **dict(_flattened(values, metadata)),
+        **{column_of(key): settled(values.get(key), kind) for key, kind in metadata.items()},
     }
 
 
-def _flattened(
-    values: Mapping[str, object], metadata: Mapping[str, Type | None]
-) -> Iterator[tuple[str, object]]:
-    for key, kind in metadata.items():
-        value = values.get(key)
-        if kind is Type.STRING and value is not None and not isinstance(value, str):
-            value = _as_text(value)
-        elif kind is Type.NUMBER and isinstance(value, int):
-            value = float(value)
-        yield f"metadata.{key}", value
+def clip_facts(row: Row) -> Row:
+    """What goes with a clip when it leaves the folder, its metadata as the job file has it.
+
+    Nothing in it changes while the clip and its metadata stay the same.
+    """
+    ordered = _as_ordered(row)
+    kept = ("metadata", *_CLIP_COLUMNS, "task_id", "service", "finished_at")
+    return {
+        **{key: ordered[key] for key in (*_ROW_COLUMNS, *_REQUEST_COLUMNS)},
+        **{key: row[key] for key in kept},
+    }
 
 
-def _as_text(value: object) -> str:
-    return as_line({"": value})[len('{"": ') : -1]
+def settled(value: object, kind: Type | None) -> object:
+    """A value as its column's type has it."""
+    if kind is Type.STRING and value is not None and not isinstance(value, str):
+        return as_text(value)
+    if kind is Type.NUMBER and isinstance(value, int):
+        return float(value)
+    return speakable(value) if isinstance(value, str) else value
 
 
-def _type_of(value: object) -> Type | None:
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return Type.BOOL
-    if isinstance(value, int):
-        return Type.INTEGER if -(2**63) <= value < 2**63 else Type.STRING
-    return Type.NUMBER if isinstance(value, float) else Type.STRING
+def _as_ordered(row: Row) -> Row:
+    """The id and what was asked of the service for this clip.
 
-
-def _wider(one: Type | None, other: Type | None) -> Type | None:
-    """The type that holds both: whole numbers fit among others, anything else only as text."""
-    if one is None or other is None or one is other:
-        return one or other
-    return Type.NUMBER if {one, other} == {Type.INTEGER, Type.NUMBER} else Type.STRING
+    A job that was edited after its clip was paid for has another request now; the clip keeps the one that
+    it was made from, which then stands with the attempt.
+    """
+    request = cast("Mapping[str, object]", row["request"])
+    told = {key: row[key] for key in _ROW_COLUMNS}
+    attempts = cast("list[Mapping[str, object]]", row["attempts"])
+    counted = [attempt for attempt in attempts if attempt["outcome"] != "not_accepted"]
+    earlier = cast("Mapping[str, object] | None", counted[-1]["request"]) if counted else None
+    if earlier is not None:
+        request = earlier
+        told |= {key: earlier.get(key, API_DEFAULTS.get(key)) for key in _ROW_COLUMNS if key != "id"}
+    told = {key: speakable(value) if isinstance(value, str) else value for key, value in told.items()}
+    return told | {key: request.get(key) for key in _REQUEST_COLUMNS}

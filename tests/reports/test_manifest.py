@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.model import Record, State
-from batchgen.reports.dataset import Type
+from batchgen.reports.column_types import Type
 from batchgen.reports.manifest import ManifestWriter, read_manifest
 from batchgen.reports.rows import manifest_row
 from reports.records import attempt, delivered, record
@@ -154,9 +154,19 @@ def test_every_row_of_the_data_set_has_every_column(tmp_path: Path) -> None:
 def test_a_request_key_that_was_named_is_a_value_of_its_column(tmp_path: Path) -> None:
     """Null stands only for what was left to the service."""
     request = {"model": "m", "prompt": "p", "prompt_optimizer": False}
-    ManifestWriter(tmp_path).rewrite([delivered("a", request=request)])
+    job = record(attempt(request=request), request=request)
+    ManifestWriter(tmp_path).rewrite([job])
     (row,) = lines(tmp_path / "videos/metadata.jsonl")
     assert (row["prompt_optimizer"], row["aigc_watermark"]) == (False, None)
+
+
+def test_a_clip_keeps_the_prompt_that_it_was_made_from(tmp_path: Path) -> None:
+    """After an edit the job asks for something else; its clip, until it is made anew, shows the old."""
+    before = {"model": "MiniMax-Hailuo-02", "prompt": "before", "duration": 10}
+    ManifestWriter(tmp_path).rewrite([record(attempt(request=before), prompt="after", changed=True)])
+    (row,) = lines(tmp_path / "videos/metadata.jsonl")
+    told = {key: row[key] for key in ("id", "prompt", "model", "duration", "resolution")}
+    assert told == {**before, "id": "book", "resolution": "768P"}
 
 
 def test_reading_keeps_the_last_row_of_each_id(tmp_path: Path) -> None:
