@@ -8,7 +8,7 @@ metadata is the column ``metadata.KEY``; what is nested in it stands there as JS
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import cast

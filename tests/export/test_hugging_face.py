@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reports.records import attempt, delivered, record
 
 from batchgen.model import Record
 from batchgen.reports.card import write_card
 from batchgen.reports.column_types import Type, type_of, wider
 from batchgen.reports.manifest import ManifestWriter
-from reports.records import attempt, delivered, record
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when the library is loaded
 datasets = pytest.importorskip("datasets", reason="the library `datasets` is not installed (extra `test`)")
@@ -108,9 +108,11 @@ def test_texts_that_look_like_times_keep_their_value(tmp_path: Path, load: Load)
 
 @pytest.mark.parametrize(
     "text",
-    ["2026-07-01", "2026-07-01 10", "2026-07-01T10:00", "2026-07-01 10:00:59+0800", "2026-07-01 10Z"]
-    + ["2026-02-30", "2026-7-1", "20260701", "2026-07-01 24:00", "2026-07-01 10:00:00.5", "2026-07-01Z"]
-    + ["2026-07-01 10:00 Z", "2026-07-01T", "2026", "２０２６-07-01", "2026-07-01 10:00:60", ""],
+    [
+        *("2026-07-01", "2026-07-01 10", "2026-07-01T10:00", "2026-07-01 10:00:59+0800", "2026-07-01 10Z"),
+        *("2026-02-30", "2026-7-1", "20260701", "2026-07-01 24:00", "2026-07-01 10:00:00.5", "2026-07-01Z"),
+        *("2026-07-01 10:00 Z", "2026-07-01T", "2026", "２０２６-07-01", "2026-07-01 10:00:60", ""),
+    ],
 )
 def test_what_counts_as_a_time_is_what_the_reader_takes_for_one(text: str) -> None:
     """A column that we call a time and the reader calls text would not load, and the other way round change."""
