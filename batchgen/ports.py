@@ -94,11 +94,15 @@ class Warned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping:
-    """No more submissions in this run.  ``halt`` is true when a person must act before the next one."""
+    """No more submissions in this run.
+
+    ``halt`` is true when a person must act before the next one, and ``remedy`` says what to do, where known.
+    """
 
     at: datetime
     reason: str
     halt: bool
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from batchgen.errors import (
     JobFileError,
     LedgerNotWritable,
 )
+from batchgen.pipeline import Stop
 from batchgen.reports.plain import Verbosity
 from batchgen.reports.terminal import clean
 
@@ -62,6 +63,12 @@ def result(result: RunResult, look: screen.Look) -> None:
             last.append(f"{what} and the manifest are in {clean(str(result.output))}")
         parts += ["\n".join(last)] if last else []
     if result.stop is not None and result.stop.halts:
-        parts.append(f"Halted: {clean(result.stop.why_halted)}")
+        parts.append(_halted(result.stop.halted_by or result.stop))
     if parts:
         screen.say("\n" + "\n\n".join(parts))
+
+
+def _halted(stop: Stop) -> str:
+    """Why a person must act, what to do, and what comes then."""
+    then = f"{stop.remedy} Then the same command carries on." if stop.remedy else ""
+    return "\n".join(filter(None, (f"Halted: {clean(stop.reason)}", then)))

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from batchgen.errors import LedgerNotWritable
 from batchgen.pipeline.flow import Flow
-from batchgen.pipeline.stops import Stop, StopKind
+from batchgen.pipeline.stops import halt_for
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ async def insist(flow: Flow, write: Callable[[], Awaitable[T]], otherwise: str) 
         try:
             return await write()
         except LedgerNotWritable as error:
-            flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            flow.halt(halt_for(error))
             if not told:
                 flow.warn(f"not yet written down: {otherwise}")
                 told = True

@@ -26,7 +26,7 @@ from batchgen.model import Charged, Clip, Fault, Links, Stage, Status, Submissio
 from batchgen.pace import full_jitter
 from batchgen.pipeline.calls import Calls
 from batchgen.pipeline.flow import Flow
-from batchgen.pipeline.stops import Stop, StopKind
+from batchgen.pipeline.stops import halt_for
 from batchgen.polling import Agenda, is_gone
 from batchgen.ports import Book, Fetcher, Service, Store
 
@@ -135,7 +135,7 @@ class Downloads:
         try:
             await self._try(wanted)
         except LedgerNotWritable as error:
-            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            self._flow.halt(halt_for(error))
             self._plan(wanted, _CEILING)
 
     async def _try(self, wanted: Wanted) -> None:
@@ -153,7 +153,7 @@ class Downloads:
         except ServiceError as error:
             await self._service_said(wanted, error)
         except DiskFull as error:
-            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            self._flow.halt(halt_for(error))
             await self._rest(
                 wanted.submission, Fault(code="disk_full", message=str(error), stage=Stage.STORE)
             )
@@ -224,7 +224,7 @@ class Downloads:
         try:
             await self._collector.book.rested(submission, fault)
         except LedgerNotWritable as error:
-            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            self._flow.halt(halt_for(error))
         self._flow.rested(submission, fault)
 
     async def _service_said(self, wanted: Wanted, error: ServiceError) -> None:
@@ -236,11 +236,10 @@ class Downloads:
             case NotFound():
                 await self._not_found(wanted, fault)
             case KeyRefused():
-                reason = f"the service refuses the API key: {error}"
-                self._flow.halt(Stop(kind=StopKind.KEY_REFUSED, reason=reason))
+                self._flow.halt(halt_for(error))
                 await self._rest(wanted.submission, fault)
             case Halting():
-                self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+                self._flow.halt(halt_for(error))
                 await self._again(wanted, fault)
             case RateLimited() | Transient():
                 await self._again(wanted, fault, error.retry_after or 0.0)

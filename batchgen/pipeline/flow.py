@@ -96,13 +96,13 @@ class Flow:
         if self.stop is None or stop.kind is StopKind.SIGNAL:
             self._stopped_at = self.clock()
         self.stop = holds
-        self.emit(Stopping(at=self.now(), reason=stop.reason, halt=stop.halts))
+        self.emit(Stopping(at=self.now(), reason=stop.reason, halt=stop.halts, remedy=stop.remedy))
         self.pulse.beat()
 
-    def halt_if(self, reason: str | None) -> None:
-        """Halt when a streak says why."""
-        if reason is not None:
-            self.halt(Stop(kind=StopKind.HALT, reason=reason))
+    def halt_if(self, stop: Stop | None) -> None:
+        """Halt when a streak calls for it."""
+        if stop is not None:
+            self.halt(stop)
 
     @property
     def key_refused(self) -> bool:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from batchgen.errors import (
     Halting,
-    KeyRefused,
     LedgerNotWritable,
     NotFound,
     RateLimited,
@@ -21,7 +20,7 @@ from batchgen.pace import full_jitter
 from batchgen.pipeline.calls import Calls
 from batchgen.pipeline.durable import insist
 from batchgen.pipeline.flow import Flow, Pulse
-from batchgen.pipeline.stops import Stop, StopKind
+from batchgen.pipeline.stops import halt_for
 from batchgen.polling import NOT_FOUND_BACKOFF, Agenda, Spacing, is_gone, is_lost_for_now, next_poll
 from batchgen.ports import Book, Service
 
@@ -129,7 +128,7 @@ class Poller:
         try:
             again = await self._answer(watched)
         except LedgerNotWritable as error:
-            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            self._flow.halt(halt_for(error))
             again = _BACKOFF_CEILING
         finally:
             self._gate.release()
@@ -193,11 +192,8 @@ class Poller:
         self._judge(watched, silent and self._age(watched.submission) > self._asker.task_patience)
         wait = full_jitter(watched.troubles, first=2.0, ceiling=_BACKOFF_CEILING, draw=random.random())  # noqa: S311  no secret
         match error:
-            case KeyRefused():
-                reason = f"the service refuses the API key: {error}"
-                self._flow.halt(Stop(kind=StopKind.KEY_REFUSED, reason=reason))
             case Halting():
-                self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+                self._flow.halt(halt_for(error))
             case RateLimited():
                 self._limits_in_a_row += 1
                 pause = error.retry_after

@@ -15,7 +15,6 @@ from batchgen.errors import (
     BudgetReached,
     Halting,
     InvalidParameters,
-    KeyRefused,
     LedgerNotWritable,
     NotAccepted,
     OutcomeUnknown,
@@ -26,7 +25,7 @@ from batchgen.errors import (
 from batchgen.model import Charged, Fault, Order, Stage, Status, Submission
 from batchgen.pipeline.durable import insist
 from batchgen.pipeline.flow import GRACE, Flow
-from batchgen.pipeline.stops import Stop, StopKind
+from batchgen.pipeline.stops import Stop, StopKind, halt_for
 from batchgen.ports import Book, Pace, Service
 
 #: Orders that wait in memory for a worker: enough that none waits for the ledger to be read.
@@ -104,7 +103,7 @@ class Submitter:
             while order is not None:
                 order = await self._one(order)
         except LedgerNotWritable as error:
-            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            self._flow.halt(halt_for(error))
         finally:
             self._busy -= 1
             self._flow.pulse.beat()
@@ -132,7 +131,7 @@ class Submitter:
             self._not_intended(ticket)
             return self._past_the_budget(order, error)
         except LedgerNotWritable as error:
-            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            self._flow.halt(halt_for(error))
             submission = None
         if submission is None:
             self._not_intended(ticket)
@@ -160,7 +159,7 @@ class Submitter:
         if self._flow.in_air > 1:  # this one among them
             self._budget_full = True
             return order
-        self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+        self._flow.halt(halt_for(error))
         return None
 
     # --- admission --------------------------------------------------------------------------------------
@@ -256,7 +255,7 @@ class Submitter:
             if not sent.exchange.cancelled():
                 again = await self._settle(sent, was)
         except LedgerNotWritable as error:
-            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            self._flow.halt(halt_for(error))
         finally:
             self._flow.in_air -= 1
             self._flow.pulse.beat()
@@ -267,7 +266,7 @@ class Submitter:
         try:
             await self._lost(submission, f"no answer within {FIRST_PATIENCE:.0f} s")
         except LedgerNotWritable as error:
-            self._flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+            self._flow.halt(halt_for(error))
             return Status.SUBMITTING
         return Status.UNKNOWN
 
@@ -359,10 +358,8 @@ class Submitter:
         flow, pace = self._flow, self._sender.pace
         now = flow.clock()
         match error:
-            case KeyRefused():
-                flow.halt(Stop(kind=StopKind.KEY_REFUSED, reason=f"the service refuses the API key: {error}"))
             case Halting():
-                flow.halt(Stop(kind=StopKind.HALT, reason=str(error)))
+                flow.halt(halt_for(error))
             case RateLimited():
                 self._unreached_since = None
                 pace.limited(ticket, now, error.retry_after, flow.accepted)
@@ -377,7 +374,7 @@ class Submitter:
         elif now - self._unreached_since >= REACH_PATIENCE:
             minutes = REACH_PATIENCE / 60
             reason = f"no submission got through for {minutes:.0f} minutes: {error}"
-            self._flow.halt(Stop(kind=StopKind.HALT, reason=reason))
+            self._flow.halt(halt_for(error, reason))
 
     async def _durably(
         self, write: Callable[..., Awaitable[None]], submission: Submission, *facts: object

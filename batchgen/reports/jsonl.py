@@ -15,7 +15,8 @@ Each has ``event`` and ``at`` (ISO 8601, UTC, ``Z``).  Fields are added in time,
 ``warned``
     ``message``
 ``stopping``
-    ``reason``, ``halt`` (true: a person must act before the next run)
+    ``reason``, ``halt`` (true: a person must act before the next run), ``remedy`` (what to do; null where there
+    is nothing, or where the reason says it)
 ``run_ended``
     ``elapsed, exit_code, counts, sentence``
 ``lost``
@@ -84,7 +85,7 @@ def _fields(event: Event) -> tuple[str, dict[str, object]]:
         case Warned():
             return "warned", {"message": event.message}
         case Stopping():
-            return "stopping", {"reason": event.reason, "halt": event.halt}
+            return "stopping", {"reason": event.reason, "halt": event.halt, "remedy": event.remedy or None}
         case RunEnded():
             return "run_ended", {
                 "elapsed": round(event.elapsed, 3),

@@ -28,7 +28,9 @@ SIGNAL, MAX_CLIPS, HALT, KEY = (
     Stop(kind=kind, reason="")
     for kind in (StopKind.SIGNAL, StopKind.MAX_CLIPS, StopKind.HALT, StopKind.KEY_REFUSED)
 )
-INTERRUPTED_HALT = Stop(kind=StopKind.SIGNAL, reason="", halted_by="no balance")
+INTERRUPTED_HALT = Stop(
+    kind=StopKind.SIGNAL, reason="", halted_by=Stop(kind=StopKind.HALT, reason="no balance")
+)
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ async def test_a_refused_key_halts_at_once(house: House, act: Act) -> None:
     house.write(_mixed(40))
     ended = await house.run("jobs.yaml", "--in-flight", "1")
     assert ended.code == 3, ended.err
-    assert "refuses the API key" in ended.err
+    assert "the API key was refused" in ended.err
     assert house.calls() == {"submit": 1}
     assert house.statuses() == {"pending": 41}
 

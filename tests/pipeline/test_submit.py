@@ -24,6 +24,7 @@ from batchgen.errors import (
 )
 from batchgen.model import Charged, Failed, Request, State, Status
 from batchgen.pipeline import Stop, StopKind
+from batchgen.pipeline.stops import halt_for
 from batchgen.settings import Limits
 from pipeline.scene import Scene
 
@@ -135,7 +136,8 @@ async def test_a_halt_sends_no_more_and_finishes_what_is_under_way(error: Haltin
     scene = Scene(jobs=100, in_flight=10)
     scene.service.on_submit = only({f"job-{key}" for key in range(20, 101)}, error)
     stop = await scene.run()
-    assert stop == Stop(kind=StopKind.HALT, reason=str(error))
+    assert stop == halt_for(error)
+    assert halt_for(error).remedy
     assert scene.recorder.stops == [(str(error), True)]
     halted = min(call.at for call in scene.log.calls if call.what == "not_accepted")
     assert all(post.left <= halted for post in scene.service.posts)
@@ -636,6 +638,6 @@ async def test_a_halt_within_the_grace_is_told(error: Halting) -> None:
     stop = await scene.run(within=10.0)
     assert stop is not None
     assert (stop.kind, stop.halts) == (StopKind.SIGNAL, True)
-    assert str(error) in stop.why_halted
+    assert stop.halted_by == halt_for(error)
     assert [halt for _, halt in scene.recorder.stops] == [False, True]
     assert len(scene.service.posts) == 3

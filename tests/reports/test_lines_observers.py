@@ -182,7 +182,7 @@ def test_json_lines() -> None:
         },
         {"event": "job_rested", "at": at, "job_key": 1, "id": "y", "status": "generated", "error": stalled},
         {"event": "warned", "at": at, "message": "the key file is\nreadable by others"},
-        {"event": "stopping", "at": at, "reason": "--max-clips reached", "halt": False},
+        {"event": "stopping", "at": at, "reason": "--max-clips reached", "halt": False, "remedy": None},
         {
             "event": "run_ended",
             "at": "2026-07-01T12:01:35.000Z",
