@@ -67,6 +67,7 @@ class Reason(StrEnum):
     RETRY = "retry"
     RESUBMIT = "resubmit"
     REGENERATE = "regenerate"
+    REUSE = "reuse"  # a clip that another folder paid for
 
 
 class Stage(StrEnum):
@@ -296,6 +297,7 @@ class Attempt:
     currency: str | None = None
     fault: Fault | None = None
     warnings: tuple[str, ...] = ()
+    reused_from: str | None = None  # the output folder that paid for the clip, relative to ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,8 @@ from batchgen.errors import ConfigError, FolderNotWritable, LedgerError
 from batchgen.ledger import Ledger, orders, queries
 from batchgen.reports.manifest import MANIFEST, METADATA
 
+_LEADS_OUT = "a symbolic link that leads out of the output folder; clips can't go there"
+
 
 def refuse_without_ledger(output: Path, ledger: Path) -> None:
     """Raise LedgerError when clips or a manifest stand there without the ledger that they came from."""
@@ -36,14 +38,21 @@ def refuse_unusable(output: Path) -> None:
     """Raise ConfigError or FolderNotWritable when clips could be paid for but not put where they belong."""
     for folder in (output / "videos", output / "superseded"):
         if not folder.resolve().is_relative_to(output.resolve()):
-            raise ConfigError(
-                f"{folder}: a symbolic link that leads out of the output folder; clips can't go there"
-            )
+            raise ConfigError(f"{folder}: {_LEADS_OUT}")
         if folder.exists() and not folder.is_dir():
             raise ConfigError(f"{folder}: this must be a folder, and is none; move it away")
         nearest = folder if folder.exists() else output
         if not os.access(nearest, os.W_OK | os.X_OK):
             raise FolderNotWritable(f"{nearest}: this folder can't be written to")
+        _refuse_links_out(folder, output)
+
+
+def _refuse_links_out(folder: Path, output: Path) -> None:
+    """Clips may have folders of their own: none of them may lie elsewhere by a link."""
+    for parent, folders, _ in os.walk(folder):
+        for below in (Path(parent, name) for name in folders):
+            if below.is_symlink() and not below.resolve().is_relative_to(output.resolve()):
+                raise ConfigError(f"{below}: {_LEADS_OUT}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,9 @@ from datetime import datetime
 
 from batchgen.errors import IllegalTransition, OutcomeUnknown
 from batchgen.ledger.database import Ledger
+from batchgen.ledger.layout import is_fanned
 from batchgen.ledger.orders import RESUBMITTABLE, order_anew
+from batchgen.ledger.portions import clip_name, superseded_name
 from batchgen.ledger.queries import SUBMISSIONS, SUBMITTABLE
 from batchgen.ledger.rows import (
     folded,
@@ -181,6 +184,13 @@ def _fault_columns(fault: Fault | None) -> dict[str, str | int | None]:
     return {"fault_code": fault.code, "fault_message": fault.message, "fault_stage": fault.stage}
 
 
+def insert(db: sqlite3.Connection, columns: dict[str, str | int | None]) -> int:
+    """Add a submission; its key."""
+    names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+    query = f"INSERT INTO submissions ({names}) VALUES ({values}) RETURNING key"
+    return int(db.execute(query, columns).fetchone()["key"])
+
+
 def update(db: sqlite3.Connection, key: int, columns: dict[str, str | int | None]) -> None:
     """Change a submission."""
     names = ", ".join(f"{name} = :{name}" for name in columns)
@@ -196,28 +206,26 @@ def _intend(
     payment = spend(from_request(job["request"]))
     if job["file"] is None:
         fix_file(db, job)
-    row = db.execute(
-        "INSERT INTO submissions (job, state, reason, account, origin, key_print, request, digest, intended_at,"
-        " charged, run, day, price, currency) "
-        "VALUES (?, 'submitting', ?, ?, ?, ?, ?, ?, ?, 'perhaps', ?, ?, ?, ?) RETURNING key",
-        (
-            order.key,
-            job["order_reason"],
-            account.name,
-            account.origin,
-            account.key_print,
-            job["request"],
-            job["digest"],
-            at,
-            payment.run,
-            payment.day,
-            payment.price,
-            payment.currency,
-        ),
-    ).fetchone()
-    return to_submission(
-        db.execute(f"{SUBMISSIONS} WHERE s.key = ?", (job["job_file"], row["key"])).fetchone()
+    key = insert(
+        db,
+        {
+            "job": order.key,
+            "state": State.SUBMITTING,
+            "reason": job["order_reason"],
+            "account": account.name,
+            "origin": account.origin,
+            "key_print": account.key_print,
+            "request": job["request"],
+            "digest": job["digest"],
+            "intended_at": at,
+            "charged": Charged.PERHAPS,
+            "run": payment.run,
+            "day": payment.day,
+            "price": payment.price,
+            "currency": payment.currency,
+        },
     )
+    return to_submission(db.execute(f"{SUBMISSIONS} WHERE s.key = ?", (job["job_file"], key)).fetchone())
 
 
 def _resubmit(db: sqlite3.Connection, submission: Submission) -> Order | None:
@@ -231,16 +239,15 @@ def _resubmit(db: sqlite3.Connection, submission: Submission) -> Order | None:
     return to_order(db.execute("SELECT * FROM standing WHERE key = ?", (submission.job_key,)).fetchone())
 
 
-def fix_file(db: sqlite3.Connection, job: sqlite3.Row) -> None:
-    """Fix the name of the clip; a renamed job may still hold the obvious one ("~" stands in no id)."""
-    number = 1
-    while True:
-        name = f"videos/{job['id']}.mp4" if number == 1 else f"videos/{job['id']}~{number}.mp4"
-        taken = db.execute("SELECT 1 FROM jobs WHERE file_folded = ?", (folded(name),)).fetchone()
-        if not taken:
+def fix_file(db: sqlite3.Connection, job: sqlite3.Row) -> str:
+    """Fix the name of the clip; a renamed job may still hold the obvious one."""
+    fanned = is_fanned(db)
+    for number in itertools.count(1):
+        name = clip_name(job["id"], job["filename"], fanned=fanned, number=number)
+        if not db.execute("SELECT 1 FROM jobs WHERE file_folded = ?", (folded(name),)).fetchone():
             break
-        number += 1
     db.execute("UPDATE jobs SET file = ?, file_folded = ? WHERE key = ?", (name, folded(name), job["key"]))
+    return name
 
 
 def _check(db: sqlite3.Connection, submission: Submission, clip: Clip) -> Placement:
@@ -249,7 +256,7 @@ def _check(db: sqlite3.Connection, submission: Submission, clip: Clip) -> Placem
         "SELECT 1 FROM submissions WHERE job = ? AND key > ? AND sha256 IS NOT NULL",
         (submission.job_key, submission.key),
     ).fetchone()
-    aside = f"superseded/{job['id']}.{submission.key}.mp4"
+    aside = superseded_name(job["id"], submission.key, fanned=is_fanned(db))
     placement = Placement(file=aside) if newer else _take_name(db, submission, job)
     columns: dict[str, str | int | None] = {
         "bytes": clip.bytes,
@@ -277,5 +284,5 @@ def _take_name(db: sqlite3.Connection, submission: Submission, job: sqlite3.Row)
         file=job["file"],
         over=to_clip(earlier),
         keep_key=earlier["key"] if earlier["file"] == job["file"] else None,
-        keep_as=f"superseded/{job['id']}.{earlier['key']}.mp4",
+        keep_as=superseded_name(job["id"], earlier["key"], fanned=is_fanned(db)),
     )

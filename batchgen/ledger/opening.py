@@ -15,7 +15,7 @@ from batchgen.errors import LedgerError
 
 #: "bgen": marks our databases in SQLite's header.
 APPLICATION_ID = 0x6267656E
-VERSION = 1
+VERSION = 3
 _MAGIC = b"SQLite format 3\x00"
 _QUICK_CHECK_BELOW = 64 * 1024**2  # bytes; a larger file is only checked for its length, to start at once
 _BUSY_MS = 5000
@@ -166,12 +166,16 @@ def connect(path: Path, *, uri_suffix: str = "") -> sqlite3.Connection:
 
 def _create_schema(connection: sqlite3.Connection, facts: dict[str, str]) -> None:
     """Make an empty database a ledger, in one transaction."""
-    schema = files("batchgen.ledger").joinpath("schema.sql").read_text("utf-8")
+    schema = _text("schema.sql")
     names = ", ".join(f"({_quoted(name)}, {_quoted(value)})" for name, value in facts.items())
     connection.executescript(
         f"BEGIN IMMEDIATE; {schema} INSERT INTO facts VALUES {names};"
         f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
     )
+
+
+def _text(name: str) -> str:
+    return files("batchgen.ledger").joinpath(name).read_text("utf-8")
 
 
 def _quoted(text: str) -> str:
@@ -225,7 +229,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 #: What brings a ledger from the version before to the one given; each runs with its record in one transaction.
-MIGRATIONS: dict[int, str] = {}
+MIGRATIONS: dict[int, str] = {2: "", 3: _text("version_3.sql")}
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -122,7 +122,7 @@ def answered_between(db: sqlite3.Connection, origin: str, since: datetime, until
     """
     rows = db.execute(
         "SELECT coalesce(submitted_at, finished_at, intended_at) AS at FROM submissions "
-        "WHERE origin = ? AND intended_at BETWEEN ? AND ? AND at BETWEEN ? AND ? ORDER BY at",
+        "WHERE origin = ? AND reason <> 'reuse' AND intended_at BETWEEN ? AND ? AND at BETWEEN ? AND ? ORDER BY at",
         (origin, to_time(since - _LONGEST_EXCHANGE), to_time(until), to_time(since), to_time(until)),
     )
     return [datetime.fromisoformat(row["at"]) for row in rows]
@@ -219,12 +219,12 @@ def last_answer(db: sqlite3.Connection, origin: str, key_print: str) -> datetime
 
 
 def submissions_by_time(db: sqlite3.Connection) -> Iterator[tuple[str | None, ...]]:
-    """Every submission, oldest first: what a bill can be held against."""
+    """Every submission, oldest first: what a bill can be held against.  Clips that were reused are in no bill."""
     last = 0
     while True:
         rows = db.execute(
             "SELECT s.*, j.id AS job_id FROM submissions AS s JOIN jobs AS j ON j.key = s.job "
-            "WHERE s.key > ? ORDER BY s.key LIMIT ?",
+            "WHERE s.key > ? AND s.reason <> 'reuse' ORDER BY s.key LIMIT ?",
             (last, _PAGE),
         ).fetchall()
         for row in rows:

@@ -17,13 +17,15 @@ from pathlib import Path
 
 from batchgen.errors import LedgerError
 from batchgen.ledger import opening
-from batchgen.ledger.book import fix_file, update
+from batchgen.ledger.book import fix_file, insert, update
 from batchgen.ledger.database import first_facts
+from batchgen.ledger.layout import set_layout
+from batchgen.ledger.portions import clip_name
 from batchgen.ledger.refusals import not_opened
 from batchgen.ledger.remembered import Columns, Remembered, RememberedJob, remember
 from batchgen.ledger.rows import folded, sure_time, to_json
 from batchgen.ledger.transaction import transaction
-from batchgen.model import Reason
+from batchgen.model import Charged, Reason, State
 
 #: Rows in one transaction.
 _BATCH = 500
@@ -79,9 +81,10 @@ def rebuild(
         with transaction(connection):
             for position, row in batch:
                 work.take(position, row)
-    _name_clips(connection)
     with transaction(connection):
+        set_layout(connection, fanned=_has_fanned(connection))
         connection.execute(_LAST_ORIGIN)
+    _name_clips(connection)
     counts = connection.execute("SELECT (SELECT count(*) FROM jobs), (SELECT count(*) FROM submissions)")
     jobs, submissions = counts.fetchone()
     return Rebuilt(jobs=jobs, submissions=submissions, skipped=work.skipped, problems=tuple(work.problems))
@@ -123,33 +126,40 @@ class _Work:
 
     def _is_there(self, key: int, attempt: Remembered, *, again: bool) -> bool:
         """Whether this attempt was told before, by the same row or an earlier one of the job."""
+        if attempt.reused_from is not None:
+            return self.db.execute(_REUSED_BEFORE, (key, attempt.task_id)).fetchone() is not None
         if attempt.task_id is not None:
             return self._owner(attempt) is not None
         return again and self.db.execute(_SAME, (key, attempt.intended_at)).fetchone() is not None
 
     def _belongs_elsewhere(self, attempt: Remembered, id_: str) -> bool:
-        owner = self._owner(attempt)
+        owner = None if attempt.reused_from is not None else self._owner(attempt)
         if owner is None or owner["id_folded"] == folded(id_):
             return False
         self._tell(f"{id_}: its task {attempt.task_id} is that of job {owner['id']} already")
         return True
 
     def _replay(self, key: int, job: RememberedJob, attempt: Remembered) -> None:
-        row = self.db.execute(
-            _INTEND,
-            (
-                key,
-                attempt.reason,
-                self.account,
-                attempt.service or self.origin,
-                to_json(attempt.request.body()),
-                attempt.request.digest(job.edition),
-                attempt.intended_at,
-                sure_time(attempt.intended_at).astimezone().date().isoformat(),
-            ),
-        ).fetchone()
+        known: Columns = {
+            "job": key,
+            "reason": attempt.reason,
+            "account": self.account,
+            "origin": attempt.service or self.origin,
+            "key_print": "",
+            "request": to_json(attempt.request.body()),
+            "digest": attempt.request.digest(job.edition),
+            "intended_at": attempt.intended_at,
+            "day": sure_time(attempt.intended_at).astimezone().date().isoformat(),
+        }
+        if attempt.reused_from is not None:
+            insert(
+                self.db,
+                {**known, **attempt.outcome, "charged": Charged.NO, "reused_from": attempt.reused_from},
+            )
+            return
+        submission = insert(self.db, {**known, "state": State.SUBMITTING, "charged": Charged.PERHAPS})
         for step in attempt.steps:
-            update(self.db, row["key"], step)
+            update(self.db, submission, step)
 
     def _tell(self, problem: str) -> None:
         if len(self.problems) < _MOST_PROBLEMS:
@@ -220,6 +230,12 @@ def _settle(db: sqlite3.Connection, key: int, job: RememberedJob) -> None:
         )
 
 
+def _has_fanned(connection: sqlite3.Connection) -> bool:
+    """Whether any clip stands where only a folder that is fanned out has it."""
+    named = connection.execute("SELECT id, file FROM jobs WHERE file IS NOT NULL")
+    return any(row["file"] == clip_name(row["id"], None, fanned=True) for row in named)
+
+
 def _name_clips(connection: sqlite3.Connection) -> None:
     """Fix the names that no row told, once all that were told are taken."""
     while True:
@@ -231,18 +247,15 @@ def _name_clips(connection: sqlite3.Connection) -> None:
             return
 
 
-_INTEND = """
-INSERT INTO submissions (job, state, reason, account, origin, key_print, request, digest, intended_at, charged,
-  day)
-VALUES (?, 'submitting', ?, ?, ?, '', ?, ?, ?, 'perhaps', ?) RETURNING key"""
-
 _BY_ID = "SELECT 1 FROM jobs WHERE id_folded = ?"
 
 _SAME = "SELECT 1 FROM submissions WHERE job = ? AND intended_at = ? AND task_id IS NULL"
 
 _OWNER = """
 SELECT j.id, j.id_folded FROM submissions AS s JOIN jobs AS j ON j.key = s.job
-WHERE s.origin = ? AND s.task_id = ?"""
+WHERE s.origin = ? AND s.task_id = ? AND s.reason <> 'reuse'"""
+
+_REUSED_BEFORE = "SELECT 1 FROM submissions WHERE job = ? AND task_id = ? AND reason = 'reuse'"
 
 _NAMELESS = """
 SELECT * FROM jobs WHERE file IS NULL
@@ -250,5 +263,5 @@ SELECT * FROM jobs WHERE file IS NULL
 
 _LAST_ORIGIN = """
 UPDATE facts SET value = coalesce(
-  (SELECT origin FROM submissions ORDER BY intended_at DESC, key DESC LIMIT 1), value)
+  (SELECT origin FROM submissions WHERE reason <> 'reuse' ORDER BY intended_at DESC, key DESC LIMIT 1), value)
 WHERE name = 'origin'"""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batchgen.errors import Braked, JobFileError
+from batchgen.ledger.layout import settle_layout
 from batchgen.ledger.renaming import RUNNING_OR_CHARGED, rename
 from batchgen.ledger.transaction import transaction
 from batchgen.model import Problem, Source
@@ -79,6 +80,7 @@ def _merge(connection: sqlite3.Connection, job_file: str, *, accept_new: bool) -
     connection.execute(_INSERT, {"job_file": job_file})
     connection.execute(_FORGET)
     connection.execute("DROP TABLE temp.gone")
+    settle_layout(connection)
     return new, left, renamed
 
 
@@ -142,7 +144,9 @@ def _count(connection: sqlite3.Connection, query: str) -> int:
     return int(count)
 
 
-_PAID = """key IN (SELECT job FROM submissions WHERE state <> 'not_accepted' AND charged <> 'no')"""
+# Clips that were reused would have to be paid for, were they ordered anew.
+_PAID = """key IN (
+  SELECT job FROM submissions WHERE state = 'succeeded' OR (state <> 'not_accepted' AND charged <> 'no'))"""
 
 _NEW = """FROM staged.jobs AS new WHERE NOT EXISTS (
   SELECT 1 FROM main.jobs AS old WHERE old.id_folded = new.id_folded)"""
@@ -161,7 +165,7 @@ WHERE in_job_file AND job_file = :job_file
   AND NOT EXISTS (SELECT 1 FROM staged.jobs AS new WHERE new.id_folded = main.jobs.id_folded)"""
 
 _COLUMNS = """id, explicit_id, position, request, digest, model, prompt, duration, resolution, metadata,
-  source_file, source_line, warnings, edition"""
+  source_file, source_line, warnings, edition, filename"""
 
 _UPDATE = f"""
 UPDATE jobs SET ({_COLUMNS}, job_file, in_job_file) =

@@ -36,11 +36,17 @@ class Remembered:
     steps: tuple[Columns, ...]  # each a legal transition, with what became known by it
     file: str | None
     sure: bool  # it came to where the row says
+    reused_from: str | None = None
 
     @property
     def state(self) -> State:
         """Where it is."""
         return State(str(self.steps[-1]["state"]))
+
+    @property
+    def outcome(self) -> Columns:
+        """What is known at its end."""
+        return {name: value for step in self.steps for name, value in step.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,8 +198,14 @@ def _attempt(attempt: Row, row: Row, request: Request) -> Remembered:
         free=charged is Charged.NO,
     )
     times = [doubted.time(attempt.get(name)) for name in ("intended_at", "submitted_at", "generated_at")]
+    reason = doubted.word(Reason, attempt.get("reason")) or Reason.FIRST
+    reused_from = doubted.text(attempt.get("reused_from"))
+    if state is not State.SUCCEEDED or charged is not Charged.NO or reused_from is None:
+        reused_from = None  # whatever it was, it is no clip that cost nothing
+    if reason is Reason.REUSE and reused_from is None:
+        reason = Reason.FIRST
     return Remembered(
-        reason=doubted.word(Reason, attempt.get("reason")) or Reason.FIRST,
+        reason=reason,
         service=doubted.text(attempt.get("service")) or doubted.text(row.get("service")),
         request=_request(attempt.get("request")) or request,
         intended_at=next((time for time in times if time is not None), _NO_TIME),
@@ -201,6 +213,7 @@ def _attempt(attempt: Row, row: Row, request: Request) -> Remembered:
         steps=tuple(_steps(attempt, state, charged or Charged.PERHAPS, clip or {})),
         file=doubted.text((clip or {}).get("file")),
         sure=attempt.get("outcome") == state,
+        reused_from=reused_from if reason is Reason.REUSE else None,
     )
 
 

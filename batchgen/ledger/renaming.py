@@ -139,8 +139,8 @@ def rename(connection: sqlite3.Connection) -> int:
     return len(moves)
 
 
-#: A submission that was paid for, may be, or will be.
-RUNNING_OR_CHARGED = """(state IN ('submitting', 'unknown', 'submitted', 'generated')
+#: A submission that was paid for, may be, or will be; or a clip that was reused and stands there all the same.
+RUNNING_OR_CHARGED = """(state IN ('submitting', 'unknown', 'submitted', 'generated', 'succeeded')
   OR (charged <> 'no' AND state <> 'not_accepted'))"""
 
 # What a job was sent with: what was paid for before what was refused.  The job may have been edited after that.

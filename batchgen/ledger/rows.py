@@ -137,6 +137,7 @@ def to_attempt(row: sqlite3.Row) -> Attempt:
         currency=row["currency"],
         fault=to_fault(row),
         warnings=tuple(json.loads(row["warnings"])),
+        reused_from=row["reused_from"],
     )
 
 

@@ -1,4 +1,4 @@
--- The ledger: what was ordered, what was sent for it, and what came back.  Version 1.
+-- The ledger: what was ordered, what was sent for it, and what came back.  Version 3.
 --
 -- A job is what the user ordered; a submission is one paid attempt at it.  The state machine of a submission
 -- stands in `transitions`, and the triggers below refuse every other change: whatever the program does wrong,
@@ -36,7 +36,8 @@ CREATE TABLE jobs (
   resubmitted   INTEGER NOT NULL DEFAULT 0 CHECK (resubmitted IN (0, 1)),  -- once per job, ever
   released      TEXT,                       -- the digest of an edited request that the user let go
   changed       INTEGER NOT NULL DEFAULT 0 CHECK (changed IN (0, 1)),  -- held: edited after it was paid for
-  dismissed     TEXT                        -- why the user settled it
+  dismissed     TEXT,                       -- why the user settled it
+  filename      TEXT                        -- below videos/, by the job file; null: made of the id
 ) STRICT;
 
 CREATE INDEX jobs_by_file ON jobs (job_file, in_job_file, position);
@@ -46,7 +47,7 @@ CREATE TABLE submissions (
   key             INTEGER PRIMARY KEY AUTOINCREMENT,
   job             INTEGER NOT NULL REFERENCES jobs (key),
   state           TEXT NOT NULL,
-  reason          TEXT NOT NULL CHECK (reason IN ('first', 'retry', 'resubmit', 'regenerate')),
+  reason          TEXT NOT NULL CHECK (reason IN ('first', 'retry', 'resubmit', 'regenerate', 'reuse')),
   account         TEXT NOT NULL,
   origin          TEXT NOT NULL,            -- of the service that it was sent to
   key_print       TEXT NOT NULL,            -- a salted fingerprint of the API key
@@ -75,19 +76,22 @@ CREATE TABLE submissions (
   fault_stage     TEXT,
   not_found_since TEXT,
   warnings        TEXT NOT NULL DEFAULT '[]',
+  reused_from     TEXT,                     -- the output folder that paid for the clip, relative to ours
   CHECK (task_id <> '' AND file_id <> ''),  -- no id is null, never an empty text
   CHECK (state NOT IN ('submitted', 'generated', 'succeeded') OR task_id IS NOT NULL),
-  CHECK (state NOT IN ('generated', 'succeeded') OR (file_id IS NOT NULL AND charged = 'yes')),
+  CHECK (state NOT IN ('generated', 'succeeded') OR (file_id IS NOT NULL AND (charged = 'yes' OR reason = 'reuse'))),
   CHECK (state <> 'succeeded' OR (file IS NOT NULL AND sha256 IS NOT NULL)),
   CHECK (state NOT IN ('submitting', 'unknown') OR (charged <> 'no' AND task_id IS NULL)),
-  CHECK (state <> 'not_accepted' OR (charged = 'no' AND task_id IS NULL))
+  CHECK (state <> 'not_accepted' OR (charged = 'no' AND task_id IS NULL)),
+  CHECK ((reason = 'reuse') = (reused_from IS NOT NULL) AND (reason <> 'reuse' OR charged = 'no'))
 ) STRICT;
 
 CREATE INDEX submissions_by_job ON submissions (job, key);
 CREATE INDEX submissions_open ON submissions (state, key) WHERE state IN ('submitting', 'unknown', 'submitted', 'generated');
 CREATE INDEX submissions_by_time ON submissions (intended_at);
 CREATE UNIQUE INDEX one_post_at_a_time ON submissions (job) WHERE state = 'submitting';
-CREATE UNIQUE INDEX a_task_belongs_to_one ON submissions (origin, task_id) WHERE task_id IS NOT NULL;
+CREATE UNIQUE INDEX a_task_belongs_to_one ON submissions (origin, task_id)
+  WHERE task_id IS NOT NULL AND reason <> 'reuse';
 
 -- What was spent, by run and day: a submission counts from its intent until it is proven to have cost nothing.
 -- Kept by triggers, so that no crash and no second writer can spend past a cap, and so that a cap costs no walk
@@ -102,7 +106,7 @@ CREATE TABLE spent (
   PRIMARY KEY (run, day, currency, failed)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TRIGGER an_intent_is_spent AFTER INSERT ON submissions
+CREATE TRIGGER an_intent_is_spent AFTER INSERT ON submissions WHEN NEW.charged <> 'no'
 BEGIN
   INSERT INTO spent VALUES (NEW.run, NEW.day, coalesce(NEW.currency, ''), 0, 1, coalesce(NEW.price, 0))
   ON CONFLICT DO UPDATE SET clips = clips + 1, micros = micros + excluded.micros;
@@ -140,9 +144,11 @@ INSERT INTO transitions (old, new) VALUES
   ('generated', 'failed'),         -- the clip is gone for good, or its result was refused
   ('succeeded', 'generated');      -- found missing or damaged, and the user asked to restore it
 
+-- A clip that is reused was paid for elsewhere: it stands under its name before it is written down here.
 CREATE TRIGGER submissions_start_with_the_intent BEFORE INSERT ON submissions
-WHEN NEW.state <> 'submitting' OR NEW.task_id IS NOT NULL
-BEGIN SELECT RAISE(ABORT, 'illegal transition: a submission starts as submitting'); END;
+WHEN CASE NEW.reason WHEN 'reuse' THEN NEW.state <> 'succeeded'
+     ELSE NEW.state <> 'submitting' OR NEW.task_id IS NOT NULL END
+BEGIN SELECT RAISE(ABORT, 'illegal transition: a submission starts as submitting, a reused clip as succeeded'); END;
 
 CREATE TRIGGER submissions_change_legally BEFORE UPDATE OF state ON submissions
 WHEN NEW.state <> OLD.state
@@ -154,7 +160,7 @@ WHEN OLD.task_id IS NOT NULL AND NEW.task_id IS NOT OLD.task_id
 BEGIN SELECT RAISE(ABORT, 'illegal transition: a task id never changes'); END;
 
 CREATE TRIGGER submissions_keep_what_was_sent
-BEFORE UPDATE OF key, job, reason, account, origin, key_print, request, digest, intended_at ON submissions
+BEFORE UPDATE OF key, job, reason, account, origin, key_print, request, digest, intended_at, reused_from ON submissions
 BEGIN SELECT RAISE(ABORT, 'illegal transition: what was sent, for which job and to whom never changes'); END;
 
 CREATE TRIGGER submissions_are_never_forgotten BEFORE DELETE ON submissions
@@ -167,6 +173,22 @@ BEGIN SELECT RAISE(ABORT, 'illegal transition: a job with submissions is never d
 CREATE TRIGGER clips_keep_their_name BEFORE UPDATE OF file ON jobs
 WHEN OLD.file IS NOT NULL AND NEW.file IS NOT OLD.file
 BEGIN SELECT RAISE(ABORT, 'illegal transition: the file of a job is fixed when it is first submitted'); END;
+
+-- Clips of other folders that are about to be taken.  What stands whole under its name when the ledger is opened
+-- the next time was taken; of anything else nothing has happened.
+CREATE TABLE reusing (
+  job         INTEGER PRIMARY KEY REFERENCES jobs (key),
+  reused_from TEXT NOT NULL,
+  origin      TEXT NOT NULL,
+  task_id     TEXT NOT NULL,
+  file_id     TEXT NOT NULL,
+  width       INTEGER,
+  height      INTEGER,
+  bytes       INTEGER NOT NULL,
+  sha256      TEXT NOT NULL,
+  video       TEXT NOT NULL,
+  warnings    TEXT NOT NULL
+) STRICT;
 
 -- The status of a job: that of its newest submission that counts, or pending.
 CREATE VIEW standing AS

@@ -8,7 +8,10 @@ Each of ``attempts``, oldest first:
 
 =====================================================  ====================================================
 ``outcome``                                            its state, ``succeeded`` or ``not_accepted`` say
-``reason``                                             ``first``, ``retry``, ``resubmit`` or ``regenerate``
+``reason``                                             ``first``, ``retry``, ``resubmit``, ``regenerate`` or
+                                                       ``reuse``: nothing was sent, a clip was taken
+``reused_from``                                        the output folder that it was taken from, relative to this
+                                                       one, or null
 ``service``                                            the origin that it was sent to
 ``task_id, file_id``                                   the service's ids, or null
 ``intended_at``                                        just before it was sent
@@ -103,6 +106,7 @@ def _attempt(attempt: Attempt, record: Record) -> Row:
     return {
         "outcome": attempt.state.value,
         "reason": attempt.reason.value,
+        "reused_from": attempt.reused_from,
         "service": attempt.origin,
         "task_id": attempt.task_id or None,
         "file_id": attempt.file_id or None,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.ledger import Ledger, opening, orders
-from ledger.workshop import NOON, ORIGIN, job, names, reconcile
+from ledger.workshop import NOON, ORIGIN, job, look, names, reconcile
 
 WRITER = """
 import asyncio, sys
@@ -101,4 +101,4 @@ def test_a_ledger_whose_beginning_was_killed_is_not_there(tmp_path: Path) -> Non
     assert not path.exists()
     Ledger.open(path, origin=ORIGIN, now=NOON).close()
     assert list(names(tmp_path)) == [path.name]
-    assert opening.VERSION == 1
+    assert look(path, "PRAGMA user_version") == [(opening.VERSION,)]

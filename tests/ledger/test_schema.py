@@ -269,7 +269,7 @@ def test_ids_are_unique_whatever_their_case(db: sqlite3.Connection) -> None:
     statement = (
         "INSERT INTO jobs SELECT 2, 'A', id_folded, explicit_id, job_file, position, in_job_file, request, digest,"
         " model, prompt, duration, resolution, metadata, source_file, source_line, edition, warnings, NULL, NULL,"
-        " 0, 'first', 0, NULL, 0, NULL FROM jobs"
+        " 0, 'first', 0, NULL, 0, NULL, NULL FROM jobs"
     )
     assert "UNIQUE" in refused(db, statement)
 

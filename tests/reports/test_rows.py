@@ -119,6 +119,7 @@ def test_a_delivered_job() -> None:
     assert tried == {
         "outcome": "succeeded",
         "reason": "first",
+        "reused_from": None,
         "service": "https://www.dmxapi.cn",
         "intended_at": "2026-07-01T12:00:00.000Z",
         "code": None,
