@@ -1,0 +1,60 @@
+"""What the page knows of a job: the part of its manifest row that people look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from batchgen.model import Record
+from batchgen.reports.column_types import as_text
+from batchgen.reports.rows import Row, manifest_row
+from batchgen.reports.standing import standing
+
+#: Taken from the manifest row as they stand.
+_KEPT = (
+    "id",
+    "status",
+    "file",
+    "prompt",
+    "model",
+    "duration",
+    "resolution",
+    "edition",
+    "changed",
+    "dismissed",
+    "task_id",
+    "width",
+    "height",
+    "seconds",
+    "bytes",
+    "submissions",
+    "submitted_at",
+    "finished_at",
+    "price",
+    "currency",
+    "charged",
+    "error",
+    "warnings",
+)
+#: Parts of the request that are columns of the row already.
+_SHOWN = frozenset({"model", "prompt", "duration", "resolution"})
+
+
+def gallery_row(record: Record) -> Row:
+    """The row of one job; what is null, false or empty is left out.
+
+    Values of ``metadata`` and ``options`` are text: the browser would round long numbers.
+    """
+    row = manifest_row(record)
+    told: Row = {key: row[key] for key in _KEPT}
+    told["standing"] = standing(record).value
+    told["metadata"] = _texts(record.metadata.items())
+    told["options"] = _texts((key, value) for key, value in record.request.items() if key not in _SHOWN)
+    told["source"] = str(record.source)
+    told["left"] = not record.in_job_file
+    return {key: value for key, value in told.items() if value or key in {"id", "prompt"}}
+
+
+def _texts(values: Iterable[tuple[str, object]]) -> dict[str, str]:
+    return {
+        key: value if isinstance(value, str) else as_text(value) for key, value in values if value is not None
+    }
