@@ -17,6 +17,7 @@ from batchgen.app.place import resolve
 from batchgen.app.reporting import Findings, survey_only, write_reports
 from batchgen.app.result import ExitCode, RunResult, exit_code
 from batchgen.app.secrets import find_key
+from batchgen.app.showing import show
 from batchgen.app.steady import SteadyTime
 from batchgen.app.stopper import Stopper
 from batchgen.app.this_run import Run, utc_now
@@ -145,4 +146,5 @@ def _report(this: Run, ledger: Ledger, held: Ground) -> tuple[Findings, bool]:
             "the next run rebuilds it from the ledger"
         )
         return survey_only(ledger, place, this.commands), False
+    show(this, ledger, findings)
     return findings, True

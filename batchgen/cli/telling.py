@@ -14,6 +14,7 @@ from batchgen.errors import (
     LedgerNotWritable,
 )
 from batchgen.pipeline import Stop
+from batchgen.reports.gallery import PAGE
 from batchgen.reports.plain import Verbosity
 from batchgen.reports.terminal import clean
 
@@ -60,7 +61,8 @@ def result(result: RunResult, look: screen.Look) -> None:
         last += [result.cost] if result.cost else []
         if result.manifest.exists():
             what = "The clips, simulated ones," if result.simulated else "The clips"
-            last.append(f"{what} and the manifest are in {clean(str(result.output))}")
+            page = f"; to look at them: {PAGE}" if (result.output / PAGE).exists() else ""
+            last.append(f"{what} and the manifest are in {clean(str(result.output))}{page}")
         parts += ["\n".join(last)] if last else []
     if result.stop is not None and result.stop.halts:
         parts.append(_halted(result.stop.halted_by or result.stop))

@@ -38,6 +38,10 @@ class Commands:
         """Poll and download what is under way."""
         return self._words("batchgen", "collect", self._file, *self.options, *self.run_options)
 
+    def gallery(self) -> str:
+        """Rebuild the gallery page."""
+        return self._words("batchgen", "gallery", self._file, *self.options)
+
     def retry(self, ids: Sequence[str], *options: str) -> str:
         """Order again: these jobs, or all that the options name."""
         return self._on_jobs("retry", ids, options)

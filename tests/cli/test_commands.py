@@ -15,7 +15,19 @@ from batchgen import __version__
 from batchgen.cli import main as command_line
 from batchgen.simulator import Call, Close, Conditions, Ending
 
-COMMANDS = ("run", "check", "status", "collect", "retry", "adopt", "dismiss", "init", "simulate", "schema")
+COMMANDS = (
+    "run",
+    "check",
+    "status",
+    "gallery",
+    "collect",
+    "retry",
+    "adopt",
+    "dismiss",
+    "init",
+    "simulate",
+    "schema",
+)
 
 
 async def test_init_writes_a_job_file_that_passes_its_own_check_and_never_overwrites(house: House) -> None:

@@ -15,8 +15,8 @@ from crash.evidence import Ledger, Sent, Tasks, read_ledger
 from crash.processes import KEY
 
 #: What may stand in an output folder beside clips; the names that begin with these are on their way.
-_HOUSEHOLD = {"manifest.jsonl", "README.md", "ledger.sqlite3", "videos", "superseded"}
-_ON_THEIR_WAY = ("ledger.sqlite3-", "ledger.sqlite3.new", ".batchgen.", ".manifest.", ".README.")
+_HOUSEHOLD = {"manifest.jsonl", "index.html", "README.md", "ledger.sqlite3", "videos", "superseded"}
+_ON_THEIR_WAY = ("ledger.sqlite3-", "ledger.sqlite3.new", ".batchgen.", ".manifest.", ".README.", ".index.")
 _SECRETS = (KEY.encode(), b"Signature=")
 _POSSIBLY_SENT = {"submitting", "unknown"}
 

@@ -1,4 +1,4 @@
-"""``batchgen check``, ``status`` and ``audit``: they look, and change nothing."""
+"""``batchgen check``, ``status``, ``audit`` and ``gallery``: they look, and change nothing but the page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Unpack
 
 import click
 
-from batchgen.app import ExitCode, inspecting
+from batchgen.app import ExitCode, inspecting, showing
 from batchgen.app.this_run import utc_now
 from batchgen.cli import asked, params, screen, telling
 from batchgen.reports.plain import Verbosity
@@ -76,4 +76,17 @@ def audit(job_file: Path, **given: Unpack[params.Given]) -> int:
     return ExitCode.DONE
 
 
-COMMANDS = (check, status, audit)
+@click.command()
+@params.JOB_FILE
+@params.everywhere
+def gallery(job_file: Path, **given: Unpack[params.Given]) -> int:
+    """Rebuild the gallery page: every job with its clip, to open in a browser."""
+    look = asked.look(given)
+    shown = showing.rebuild(job_file, asked.options(given), utc_now(), asked.commands(job_file, given))
+    screen.problems(shown.warnings)
+    if look.verbosity > Verbosity.QUIET:
+        screen.say(f"{clean(shown.sentence)}\nOpen in a browser: {clean(str(shown.page))}")
+    return ExitCode.DONE
+
+
+COMMANDS = (check, status, gallery, audit)

@@ -15,8 +15,8 @@ from hashlib import sha256
 from importlib import resources
 
 from batchgen import __version__
-from batchgen.reports.gallery.parts import Part, rows_text
 from batchgen.reports.column_types import as_text
+from batchgen.reports.gallery.parts import Part, rows_text
 
 #: A page with this line is ours to rewrite; without it, it is the user's.
 MARKER = '<meta name="generator" content="batchgen">'

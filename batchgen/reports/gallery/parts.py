@@ -15,12 +15,18 @@ from pathlib import Path
 from batchgen.reports.atomic import AtomicText
 
 PARTS = "gallery"
-#: A part is closed when it has so many characters; a browser reads one without stalling.
-PART_SIZE = 1 << 20
-#: Rows of so many characters in all stand in the page, about five thousand ordinary ones.
-INLINE_SIZE = 2 << 20
-
 _NAME = re.compile(r"\.?\d{4,}-[0-9a-f]{16}\.js(\.part)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """Where rows are divided, in characters."""
+
+    part: int = 1 << 20  # a browser reads so much without stalling
+    inline: int = 2 << 20  # so much in all stands in the page: some five thousand ordinary rows
+
+
+ORDINARY = Sizes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +44,11 @@ class Parts:
     and a part that has not changed is not written again.
     """
 
-    def __init__(self, folder: Path, *, part_size: int = PART_SIZE, inline_size: int = INLINE_SIZE) -> None:
-        """``folder`` is that of the page; the parts go below it.  Sizes in characters."""
+    def __init__(self, folder: Path, sizes: Sizes = ORDINARY) -> None:
+        """``folder`` is that of the page; the parts go below it."""
         self.folder = folder / PARTS
         self.written: list[Part] = []
-        self._part_size, self._inline_size = part_size, inline_size
+        self._sizes = sizes
         self._held: list[list[str]] = []
         self._open: list[str] = []
         self._open_size = self._held_size = 0
@@ -51,7 +57,7 @@ class Parts:
         """Take the next row, a JSON object on a line.  Raises OSError when the disk does not take a part."""
         self._open.append(line)
         self._open_size += len(line)
-        if self._open_size >= self._part_size:
+        if self._open_size >= self._sizes.part:
             self._close()
 
     def end(self) -> list[str]:
@@ -67,7 +73,7 @@ class Parts:
         self._open_size = 0
         if part:
             self._held.append(part)
-        if self.written or self._held_size > self._inline_size:
+        if self.written or self._held_size > self._sizes.inline:
             for held in self._held:
                 self._write(held)
             self._held = []

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from batchgen.model import Record
 from batchgen.reports.column_types import as_text
-from batchgen.reports.rows import Row, manifest_row
+from batchgen.reports.rows import Row, clip_file, manifest_row
 from batchgen.reports.standing import standing
 
 #: Taken from the manifest row as they stand.
@@ -50,8 +50,17 @@ def gallery_row(record: Record) -> Row:
     told["metadata"] = _texts(record.metadata.items())
     told["options"] = _texts((key, value) for key, value in record.request.items() if key not in _SHOWN)
     told["source"] = str(record.source)
+    told["made_from"] = _earlier_prompt(record)
     told["left"] = not record.in_job_file
     return {key: value for key, value in told.items() if value or key in {"id", "prompt"}}
+
+
+def _earlier_prompt(record: Record) -> object:
+    """What the clip was made from, where the job was edited after that."""
+    if record.newest is None or clip_file(record) is None:
+        return None
+    prompt = record.newest.request.get("prompt")
+    return None if prompt == record.prompt else prompt
 
 
 def _texts(values: Iterable[tuple[str, object]]) -> dict[str, str]:

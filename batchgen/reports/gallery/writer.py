@@ -11,7 +11,7 @@ from pathlib import Path
 from batchgen.model import Record
 from batchgen.reports.atomic import AtomicText
 from batchgen.reports.gallery.page import MARKER, Heading, page_text
-from batchgen.reports.gallery.parts import Parts
+from batchgen.reports.gallery.parts import ORDINARY, Parts, Sizes
 from batchgen.reports.gallery.rows import gallery_row
 from batchgen.reports.lines import as_line
 
@@ -19,7 +19,9 @@ PAGE = "index.html"
 _LOOK_FOR_MARKER = 4096  # bytes
 
 
-def write_gallery(folder: Path, records: Iterable[Record], heading: Callable[[], Heading]) -> bool:
+def write_gallery(
+    folder: Path, records: Iterable[Record], heading: Callable[[], Heading], sizes: Sizes = ORDINARY
+) -> bool:
     """Write the page anew; False when an ``index.html`` of the user's stands there and was left alone.
 
     ``heading`` is asked after the last record.  The page changes all at once, the same records make the same
@@ -30,7 +32,7 @@ def write_gallery(folder: Path, records: Iterable[Record], heading: Callable[[],
     with _alone(folder):
         if not _is_ours(path):
             return False
-        parts = Parts(folder)
+        parts = Parts(folder, sizes)
         for record in records:
             parts.add(as_line(gallery_row(record)))
         lines = parts.end()

@@ -40,6 +40,7 @@ function facts(row) {
     if (value) list.append(element("dt", {}, name), element("dd", {dir: "auto"}, value));
   };
   for (const warning of row.warnings ?? []) say("Warning", warning);
+  say("Made from", row.made_from);
   say("Status", row.status === row.standing ? row.status : `${row.standing} (${row.status})`);
   say("Error", row.error && `${row.error.code}: ${row.error.message} (${row.error.stage})`);
   say("Dismissed", row.dismissed);

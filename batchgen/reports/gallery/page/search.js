@@ -10,6 +10,7 @@ function textOf(number) {
 function* fields(row) {
   yield row.id;
   yield row.prompt;
+  yield row.made_from;
   yield row.task_id;
   yield row.model;
   yield row.standing;
