@@ -86,6 +86,7 @@ class Settings:
     service: Service = field(default_factory=Service)
     output: str = "output"  # relative to the job file
     ledger: str | None = None  # relative to the job file; None: ledger.sqlite3 in the output folder
+    edition: str | None = None  # ``{date}`` in it stands for the local day on which a run starts
     limits: Limits = field(default_factory=Limits)
     polling: Polling = field(default_factory=Polling)
     budget: Budget = field(default_factory=Budget)

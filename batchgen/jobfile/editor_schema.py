@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from batchgen.jobfile.fields import DEFAULTS, JOB, SECTION_HELP, SECTIONS, SERVICE, TOP
+from batchgen.jobfile.fields import (
+    DEFAULTS,
+    JOB,
+    MAKES_MANY,
+    MANY,
+    MANY_JOBS,
+    SECTION_HELP,
+    SECTIONS,
+    SERVICE,
+    TOP,
+)
 from batchgen.jobfile.kinds import Field, Fields, Schema
 from batchgen.jobfile.urls import ENCRYPTED_PATTERN
 from batchgen.settings import Budget, Limits, Polling, Service, Settings
@@ -21,7 +31,7 @@ def schema() -> dict[str, object]:
     """The JSON Schema (draft 2020-12) of the job file.
 
     It says all that a schema can say.  What it cannot: the bytes of an id, what jobs inherit from the
-    defaults, that `6.0` is no integer, how many decimals an amount has.
+    defaults, that `6.0` is no integer, how many decimals an amount has, whether `{names}` have a value.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -50,8 +60,30 @@ def _section(name: str, declared: Fields) -> Schema:
 
 
 def _jobs() -> Schema:
-    job = {**_object(JOB, None), "required": ["prompt"], **_short_at_1080p()}
-    return {"type": "array", "minItems": 1, "items": job, "description": "What to make: one entry a clip."}
+    many: Schema = {"anyOf": [{"required": [name]} for name in sorted(MAKES_MANY)]}
+    job = {"type": "object", "if": many, "then": _many_jobs(), "else": _one_job()}
+    return {
+        "type": "array",
+        "minItems": 1,
+        "items": job,
+        "description": "What to make: one entry a clip, or many.",
+    }
+
+
+def _one_job() -> Schema:
+    fields = {name: field for name, field in JOB.items() if name not in MANY}
+    return {**_object(fields, None), "required": ["prompt"], **_short_at_1080p()}
+
+
+def _many_jobs() -> Schema:
+    """A prompt may come from the entry, from a list of the matrix, or from the table."""
+    listed: Schema = {"required": ["matrix"], "properties": {"matrix": {"required": ["prompt"]}}}
+    return {
+        **_object(MANY_JOBS, None),
+        "anyOf": [{"required": ["prompt"]}, listed, {"required": ["from"]}],
+        "dependentRequired": {"include": ["matrix"], "exclude": ["matrix"], "columns": ["from"]},
+        **_short_at_1080p(),
+    }
 
 
 def _object(declared: Fields, defaults: object) -> Schema:

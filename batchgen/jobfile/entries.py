@@ -6,14 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from batchgen.jobfile.blueprint import make_blueprint
 from batchgen.jobfile.camera import camera_warnings
-from batchgen.jobfile.fields import JOB, LATER_JOB
-from batchgen.jobfile.flaws import Flaw, close_to, shown
-from batchgen.jobfile.ids import MAX_BYTES, repeated_id
-from batchgen.jobfile.mappings import Values, read_mapping
+from batchgen.jobfile.fields import JOB, MAKES_MANY, MANY_JOBS
+from batchgen.jobfile.flaws import Flaw, Wrong, close_to, shown
+from batchgen.jobfile.ids import repeated_id
+from batchgen.jobfile.making import Maker, told
+from batchgen.jobfile.many import combined_jobs
+from batchgen.jobfile.mappings import Values, read_mapping, wrong_value
+from batchgen.jobfile.matrix_checks import matrix_flaws, stray_keys
+from batchgen.jobfile.name_checks import name_flaws
+from batchgen.jobfile.naming import clip_path, full_id
 from batchgen.jobfile.nodes import Broken, Mapping, Node, Scalar
 from batchgen.jobfile.requests import merged_metadata, merged_request, request_flaws
 from batchgen.jobfile.scalars import described, resolve
+from batchgen.jobfile.templates import Template, Unfilled
 from batchgen.jobfile.walk import Item
 from batchgen.model import Job, Problem, Source
 
@@ -24,44 +31,106 @@ class EntryReader:
 
     file: str
     defaults: Values
+    filename: Template | None = None
+    edition: str | None = None
 
     def read(self, item: Item, number: int) -> Iterator[Job | Problem]:
         """The problems of an entry, and its jobs when it has none but warnings.  ``number`` is from 1."""
         flaws = list(item.flaws)
-        values = self._values(item.node, flaws)
-        label = _label(item.node, values, number)
+        node = item.node
+        if isinstance(node, Mapping) and any(key.text in MAKES_MANY for key, _ in node.pairs):
+            yield from self._many(node, flaws, number)
+            return
+        values = self._values(node, flaws)
+        label = _label(node, values, number)
+        yield from self._told(flaws, label)
+        if isinstance(node, Mapping) and values is not None and not _broken(flaws):
+            yield from self._jobs(node, values, tuple(flaw.message for flaw in flaws))
+
+    def _told(self, flaws: list[Flaw], label: str) -> Iterator[Problem]:
         for flaw in sorted(flaws, key=lambda flaw: (flaw.line, flaw.column)):
             yield flaw.problem(self.file, label)
-        if values is not None and all(flaw.warning for flaw in flaws):
-            yield from self._jobs(item.node, values, tuple(flaw.message for flaw in flaws))
+
+    # --- one job, or a few of one request -----------------------------------------------------------------
 
     def _values(self, node: Node, flaws: list[Flaw]) -> Values | None:
         if not isinstance(node, Mapping):
             if not isinstance(node, Broken):
                 flaws.append(_no_mapping(node))
             return None
-        values = read_mapping(node, JOB, flaws, where="a job", later=LATER_JOB)
+        values = read_mapping(node, JOB, flaws, where="a job")
         flaws.extend(request_flaws(node, values, self.defaults))
         flaws.extend(_prompt_flaws(node, values))
-        flaws.extend(_repeat_flaws(node, values))
+        flaws.extend(self._id_flaws(node, values))
+        flaws.extend(stray_keys(node))
         return values
 
-    def _jobs(self, node: Node, values: dict[str, Any], warnings: tuple[str, ...]) -> Iterator[Job]:
+    def _id_flaws(self, node: Mapping, values: dict[str, Any]) -> Iterator[Flaw]:
+        times: int = values.get("repeat", 1)
+        if "id" in values and (times > 1 or self.edition is not None):
+            try:
+                values["id"] = full_id(values["id"], (), self.edition, times)
+            except Wrong as wrong:
+                found = node.find("id")
+                if found:
+                    yield wrong_value(*found, wrong)
+
+    def _jobs(
+        self, node: Mapping, values: dict[str, Any], warnings: tuple[str, ...]
+    ) -> Iterator[Job | Problem]:
         request = merged_request(values, self.defaults)
-        digest = request.digest()
+        digest = request.digest(self.edition)
         first = values.get("id") or digest[:12]
         source = Source(file=self.file, line=node.line, column=node.column)
         metadata = merged_metadata(values, self.defaults)
+        filename: Template | None = values.get("filename", self.filename)
         for number in range(1, values.get("repeat", 1) + 1):
+            id_ = repeated_id(first, number)
+            path = None
+            if filename is not None:
+                try:
+                    path = clip_path(filename, id_, request, metadata, {}, self.edition)
+                except (Unfilled, Wrong) as error:
+                    yield told("filename", error).problem(source, id_)
+                    return
             yield Job(
-                id=repeated_id(first, number),
+                id=id_,
                 explicit_id="id" in values,
                 request=request,
                 digest=digest,
                 source=source,
                 metadata=metadata,
                 warnings=warnings,
+                filename=path,
+                edition=self.edition,
             )
+
+    # --- many jobs ----------------------------------------------------------------------------------------
+
+    def _many(self, node: Mapping, flaws: list[Flaw], number: int) -> Iterator[Job | Problem]:
+        values: dict[str, Any] = read_mapping(node, MANY_JOBS, flaws, where="a job")
+        flaws.extend(stray_keys(node))
+        flaws.extend(request_flaws(node, values, self.defaults))
+        label = _label(node, {}, number)
+        if found := node.find("from"):
+            message = "`from` is not yet known to this version of batchgen"
+            flaws.append(
+                Flaw(line=found[0].line, column=found[0].column, message=message, remedy="remove it")
+            )
+        if "matrix" in values and not _broken(flaws):
+            blueprint, more = make_blueprint(node, values, self.defaults, self.filename)
+            flaws.extend([*more, *matrix_flaws(blueprint), *name_flaws(blueprint, ())])
+            if "prompt" not in (*values, *blueprint.matrix_names):
+                flaws.append(_no_prompt(node))
+        yield from self._told(flaws, label)
+        if not _broken(flaws):
+            maker = Maker(blueprint=blueprint, label=label, edition=self.edition, id=blueprint.id)
+            source = Source(file=self.file, line=node.line, column=node.column)
+            yield from combined_jobs(maker, source)
+
+
+def _broken(flaws: list[Flaw]) -> bool:
+    return not all(flaw.warning for flaw in flaws)
 
 
 def _label(node: Node, values: Values | None, number: int) -> str:
@@ -82,8 +151,7 @@ def _no_mapping(node: Node) -> Flaw:
 def _prompt_flaws(node: Mapping, values: dict[str, Any]) -> Iterator[Flaw]:
     if "prompt" not in values:
         if not _prompt_meant(node):
-            message, remedy = "the job has no prompt", "add `prompt: ...`"
-            yield Flaw(line=node.line, column=node.column, message=message, remedy=remedy)
+            yield _no_prompt(node)
         return
     prompt: str = values["prompt"]
     if "[" not in prompt and prompt.isascii():
@@ -96,22 +164,13 @@ def _prompt_flaws(node: Mapping, values: dict[str, Any]) -> Iterator[Flaw]:
         yield Flaw(line=place.line, column=place.column, message=message, remedy=remedy, warning=True)
 
 
+def _no_prompt(node: Mapping) -> Flaw:
+    message, remedy = "the job has no prompt", "add `prompt: ...`"
+    return Flaw(line=node.line, column=node.column, message=message, remedy=remedy)
+
+
 def _prompt_meant(node: Mapping) -> bool:
     """Whether a key was told already that is or should be the prompt, or brings prompts of its own."""
     names = [key.text for key, _ in node.pairs]
     unknown = [name for name in names if name not in JOB]
-    return "prompt" in names or "from" in names or any(close_to(name, JOB) == "prompt" for name in unknown)
-
-
-def _repeat_flaws(node: Mapping, values: dict[str, Any]) -> Iterator[Flaw]:
-    times = values.get("repeat", 1)
-    if times == 1 or "id" not in values:
-        return
-    last = repeated_id(values["id"], times)
-    found = node.find("id")
-    if found and len(last.encode()) > MAX_BYTES:
-        place = found[1]
-        message = (
-            f"`id` leaves no room for the `-{times}` that `repeat` appends: at most {MAX_BYTES} bytes in all"
-        )
-        yield Flaw(line=place.line, column=place.column, message=message, remedy="shorten it")
+    return "prompt" in names or any(close_to(name, JOB) == "prompt" for name in unknown)

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from batchgen.jobfile import kinds, request_kinds, setting_kinds
+from batchgen.jobfile import (
+    editions,
+    filenames,
+    kinds,
+    matrix_kinds,
+    request_kinds,
+    setting_kinds,
+    source_kinds,
+    template_kinds,
+)
 from batchgen.jobfile.budget_fields import BUDGET
 from batchgen.jobfile.kinds import Field, Fields, fields
 from batchgen.jobfile.offers import DURATIONS, MODELS, OFFERED
@@ -15,6 +24,7 @@ from batchgen.model import API_DEFAULTS
 from batchgen.settings import OnUnknown
 
 MAX_REPEAT = 10_000
+MAX_JOBS = 10_000_000  # of one job file
 MAX_PROMPT = 2000  # characters
 
 
@@ -40,6 +50,8 @@ REQUEST = fields(
     _request("aigc_watermark", kinds.Boolean(), "Whether the clip is marked as made by AI."),
 )
 
+PROMPT = request_kinds.Prompt(longest=MAX_PROMPT)
+
 METADATA = Field(
     name="metadata",
     kind=request_kinds.Metadata(),
@@ -48,26 +60,72 @@ METADATA = Field(
 
 DEFAULTS: Fields = {**REQUEST, "metadata": METADATA}
 
+FILENAME = Field(
+    name="filename",
+    kind=filenames.FileName(),
+    help='Another path of the clip below videos/, with names in braces: "{model}/{id}.mp4".',
+)
+
+#: Keys that make many jobs of one entry; with `matrix` or `from`, texts have {names}.
+MANY = fields(
+    Field(
+        name="matrix",
+        kind=matrix_kinds.Lists(),
+        help="Every combination of these lists; a list under a request key sets that key.",
+    ),
+    Field(
+        name="include",
+        kind=matrix_kinds.Picks(),
+        help="Values added to the combinations that they agree with, or combinations of their own.",
+    ),
+    Field(
+        name="exclude",
+        kind=matrix_kinds.Picks(),
+        help="Combinations that are left out: all that agree with these values.",
+    ),
+    Field(
+        name="from",
+        kind=source_kinds.TablePath(),
+        help="A row a job: a .csv, .tsv, .jsonl, .txt or .parquet file, a pattern of such, or - for JSON lines on "
+        "standard input.",
+    ),
+    Field(
+        name="columns",
+        kind=source_kinds.Columns(keys=("prompt", *REQUEST)),
+        help="Request keys that are taken from columns; an empty cell counts as absent.",
+    ),
+)
+#: Either of these makes an entry one of many jobs.
+MAKES_MANY = frozenset({"matrix", "from"})
+
+_REPEAT = Field(
+    name="repeat",
+    kind=kinds.Integer(minimum=1, maximum=MAX_REPEAT),
+    help="How many clips of this job: ID, ID-2, ID-3 and so on.",
+    default=1,
+)
+_ID_HELP = "The clip's file name, without .mp4. Without it, it is made from the request."
+_PROMPT_HELP = "What the clip shall show, 1 to 2000 characters. Camera commands stand in [brackets]."
+
 JOB: Fields = {
     **fields(
-        Field(
-            name="id",
-            kind=request_kinds.Identifier(),
-            help="The clip's file name, without .mp4. Without it, it is made from the request.",
-        ),
-        Field(
-            name="prompt",
-            kind=request_kinds.Prompt(longest=MAX_PROMPT),
-            help="What the clip shall show, 1 to 2000 characters. Camera commands stand in [brackets].",
-        ),
-        Field(
-            name="repeat",
-            kind=kinds.Integer(minimum=1, maximum=MAX_REPEAT),
-            help="How many clips of this job: ID, ID-2, ID-3 and so on.",
-            default=1,
-        ),
+        Field(name="id", kind=request_kinds.Identifier(), help=_ID_HELP),
+        Field(name="prompt", kind=PROMPT, help=_PROMPT_HELP),
+        _REPEAT,
     ),
     **DEFAULTS,
+    **fields(FILENAME),
+    **MANY,
+}
+
+#: The keys of an entry that stands for many jobs.
+MANY_JOBS: Fields = {
+    **JOB,
+    **fields(
+        Field(name="id", kind=template_kinds.Text(), help=_ID_HELP),
+        Field(name="prompt", kind=template_kinds.Text(), help=_PROMPT_HELP),
+        Field(name="metadata", kind=template_kinds.FilledMetadata(), help=METADATA.help),
+    ),
 }
 
 SERVICE = fields(
@@ -158,12 +216,14 @@ TOP = fields(
         help="Another place for the ledger, relative to this file. It must be on a local disk.",
     ),
     Field(
+        name="edition",
+        kind=editions.Edition(),
+        help='Orders everything afresh under another edition, such as "{date}": the day on which a run starts.',
+    ),
+    Field(name="filename", kind=filenames.FileName(nullable=True), help=FILENAME.help),
+    Field(
         name="on_unknown",
         kind=kinds.Choice(words=tuple(OnUnknown)),
         help="What happens to a job whose submission's outcome is not known: hold it, or resubmit once.",
     ),
 )
-
-#: Keys of later versions, and where they will stand.
-LATER_TOP = frozenset({"edition"})
-LATER_JOB = frozenset({"matrix", "from", "columns", "include", "exclude", "filename"})

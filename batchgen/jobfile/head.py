@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batchgen.jobfile.compose import duplicate
-from batchgen.jobfile.fields import LATER_TOP, SECTIONS, TOP
+from batchgen.jobfile.fields import DEFAULTS, JOB, SECTIONS, TOP
 from batchgen.jobfile.flaws import Flaw, Wrong
 from batchgen.jobfile.kinds import Field
 from batchgen.jobfile.mappings import Values, read_mapping, unknown_key, wrong_value
 from batchgen.jobfile.nodes import Broken, Mapping, Node, Scalar
 from batchgen.jobfile.requests import request_flaws
 from batchgen.jobfile.scalars import described, resolve
+from batchgen.jobfile.templates import Template
 from batchgen.jobfile.urls import CLEAR_TEXT, ENCRYPT, is_clear_text
 from batchgen.settings import Budget, Limits, OnUnknown, Polling, Service, Settings
 
@@ -26,6 +27,7 @@ class Head:
 
     settings: Settings = field(default_factory=Settings)
     defaults: Values = field(default_factory=dict)
+    filename: Template | None = None
     flaws: list[Flaw] = field(default_factory=list)
 
 
@@ -55,7 +57,12 @@ def read_head(pairs: Iterable[tuple[Scalar | Node, Node | None]], *, allow_http:
         flaws.append(
             Flaw(line=1, column=1, message=message, remedy="add a list `jobs:` with a `- prompt: ...` each")
         )
-    return Head(settings=_settings(values), defaults=values.get("defaults", {}), flaws=flaws)
+    return Head(
+        settings=_settings(values),
+        defaults=values.get("defaults", {}),
+        filename=values.get("filename"),
+        flaws=flaws,
+    )
 
 
 def _read_key(key: Scalar, value: Node | None, values: dict[str, Any], flaws: list[Flaw]) -> None:
@@ -72,7 +79,7 @@ def _read_key(key: Scalar, value: Node | None, values: dict[str, Any], flaws: li
         _read_value(TOP[name], key, value, values, flaws)
     else:
         known = {**TOP, **dict.fromkeys(TOP_KEYS, TOP["output"])}
-        flaws.append(unknown_key(key, known, where="a job file", later=LATER_TOP))
+        flaws.append(unknown_key(key, known, where="a job file"))
 
 
 def _read_value(declared: Field, key: Scalar, value: Node, values: dict[str, Any], flaws: list[Flaw]) -> None:
@@ -105,7 +112,7 @@ def _clear_text(node: Mapping, service: Values) -> list[Flaw]:
 
 def _without_prompt(node: Node) -> tuple[Node, list[Flaw]]:
     """Keys of a job that are no defaults get a message of their own."""
-    own = ("prompt", "id", "repeat")
+    own = tuple(name for name in JOB if name not in DEFAULTS)
     if not isinstance(node, Mapping):
         return node, []
     misplaced = [
@@ -136,7 +143,7 @@ def _odd_key(key: Node, message: str) -> Flaw:
 
 
 def _settings(values: dict[str, Any]) -> Settings:
-    chosen: dict[str, Any] = {name: values[name] for name in TOP if name in values}
+    chosen: dict[str, Any] = {name: values[name] for name in TOP if name in values and name != "filename"}
     if "on_unknown" in chosen:
         chosen["on_unknown"] = OnUnknown(chosen["on_unknown"])
     return Settings(

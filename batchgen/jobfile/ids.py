@@ -10,6 +10,7 @@ import unicodedata
 
 MAX_BYTES = 120  # of UTF-8, whatever `repeat` appends included
 _ASCII = re.compile(r"[A-Za-z0-9._-]*", re.ASCII)
+_PLAIN = re.compile(r"(?!.*--)[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?", re.ASCII)
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?")
 _ALLOWED = "letters, digits, `.`, `_` and `-`"
 #: What a JSON Schema can say of the rule: no ASCII character that is not allowed, no leading dot.
@@ -51,11 +52,22 @@ def repeated_id(first: str, number: int) -> str:
     return first if number == 1 else f"{first}-{number}"
 
 
-def slug(text: str) -> str:
-    """A text that is an id, as near to ``text`` as can be."""
+def slug(text: str, most: int = 40) -> str:
+    """A text that is an id of at most ``most`` bytes, as near to ``text`` as can be: letters of any script stay."""
+    if len(text) <= most and _PLAIN.fullmatch(text) and not _RESERVED.fullmatch(text):
+        return text
     word = unicodedata.normalize("NFC", text).strip()
-    kept = "".join(letter if _odd_character(f"a{letter}") is None else "-" for letter in word)
-    cut = re.sub(r"-{2,}", "-", kept).strip("-.").encode()[:40].decode(errors="ignore")
+    kept = "".join(letter if _odd_character(f"a{letter}") is None else "-" for letter in word[: 4 * most])
+    tidy = _trimmed(re.sub(r"-{2,}", "-", kept))
+    cut = _trimmed(tidy.encode()[:most].decode(errors="ignore"))
     if _RESERVED.fullmatch(cut):
-        return f"{cut}-clip"
+        return f"clip-{cut}"
     return cut or "job"
+
+
+def _trimmed(word: str) -> str:
+    """Without what is no letter, digit or `_` at its ends; a vowel sign cannot begin a word."""
+    word = word.strip("-.")
+    while word and unicodedata.category(word[0])[0] == "M":
+        word = word[1:].lstrip("-.")
+    return word

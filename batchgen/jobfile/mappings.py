@@ -8,7 +8,6 @@ from batchgen.jobfile.nodes import Broken, Mapping, Node, Scalar
 from batchgen.jobfile.scalars import described, resolve
 
 Values = dict[str, object]
-_NONE: frozenset[str] = frozenset()
 
 
 def read_mapping(
@@ -17,7 +16,6 @@ def read_mapping(
     flaws: list[Flaw],
     *,
     where: str,
-    later: frozenset[str] = _NONE,
     entry: str = "key",
 ) -> Values:
     """The values of the keys that are right; what is wrong is added to ``flaws``.
@@ -31,7 +29,7 @@ def read_mapping(
     for key, value in node.pairs:
         field = fields.get(key.text)
         if field is None:
-            flaws.append(unknown_key(key, fields, where=where, later=later, entry=entry))
+            flaws.append(unknown_key(key, fields, where=where, entry=entry))
         elif type(value) is not Broken:
             try:
                 values[key.text] = field.kind.read(value)
@@ -60,11 +58,9 @@ def _refuse_other(node: Node, flaws: list[Flaw], where: str) -> None:
     )
 
 
-def unknown_key(
-    key: Scalar, known: Fields, *, where: str, later: frozenset[str] = _NONE, entry: str = "key"
-) -> Flaw:
+def unknown_key(key: Scalar, known: Fields, *, where: str, entry: str = "key") -> Flaw:
     """The flaw of a key that has no place here."""
-    message, remedy = _secret(key.text) or _unknown(key.text, known, where, later, entry)
+    message, remedy = _secret(key.text) or _unknown(key.text, known, where, entry)
     return Flaw(line=key.line, column=key.column, message=message, remedy=remedy)
 
 
@@ -75,11 +71,7 @@ def _secret(name: str) -> tuple[str, str] | None:
     return "a key or password in the job file is refused (its value is not shown)", remedy
 
 
-def _unknown(
-    name: str, known: Fields, where: str, later: frozenset[str], entry: str
-) -> tuple[str, str | None]:
-    if name in later:
-        return f"`{name}` is not yet known to this version of batchgen", "remove it"
+def _unknown(name: str, known: Fields, where: str, entry: str) -> tuple[str, str | None]:
     near = close_to(name, known)
     names = (
         f"the {entry}s are {', '.join(known)}"

@@ -14,6 +14,7 @@ from batchgen.jobfile.head import read_head
 from batchgen.jobfile.mappings import Values
 from batchgen.jobfile.nodes import Node, Scalar
 from batchgen.jobfile.source import Stamp, has_margin_text, open_source, stamp_of
+from batchgen.jobfile.templates import Template
 from batchgen.jobfile.walk import Item, JobsEnd, JobsStart, Pair, walk
 from batchgen.model import Job, Problem
 from batchgen.settings import Settings
@@ -31,6 +32,8 @@ class JobFile:
     problems: tuple[Problem, ...]
     defaults: Values
     stamp: Stamp
+    filename: Template | None = None
+    edition: str | None = None  # of the jobs; the one who opens the file knows the day
     loader: type[Any] | None = None
 
     def entries(self) -> Iterator[Job | Problem]:
@@ -43,7 +46,7 @@ class JobFile:
         try:
             with open_source(self.path) as file:
                 self._refuse_change(file)
-                reader = EntryReader(file=str(self.path), defaults=self.defaults)
+                reader = self._entry_reader()
                 number = 0
                 for part in walk(file, self.loader):
                     if isinstance(part, Item):
@@ -59,6 +62,11 @@ class JobFile:
                 self._refuse_change(file)
         except Stop as stop:
             yield stop.flaw.problem(str(self.path), label)
+
+    def _entry_reader(self) -> EntryReader:
+        return EntryReader(
+            file=str(self.path), defaults=self.defaults, filename=self.filename, edition=self.edition
+        )
 
     def _refuse_change(self, file: BinaryIO) -> None:
         if stamp_of(file) != self.stamp:
@@ -97,6 +105,7 @@ def open_job_file(path: Path, *, loader: type[Any] | None = None, allow_http: bo
         problems=_problems(path, [*flaws, *head.flaws]),
         defaults=head.defaults,
         stamp=stamp,
+        filename=head.filename,
         loader=loader,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from batchgen.jobfile import ids
@@ -12,7 +13,7 @@ from batchgen.jobfile.kinds import LARGEST, Schema, text_of
 from batchgen.jobfile.nodes import Broken, Mapping, Node, Scalar, Sequence
 from batchgen.jobfile.scalars import described, resolve
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _NO_CONTROL = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 
 
@@ -24,23 +25,31 @@ class Prompt:
 
     def read(self, node: Node) -> str:
         """The prompt, unchanged."""
-        text = text_of(node)
+        return self.checked(text_of(node))
+
+    def checked(self, text: str) -> str:
+        """The prompt, unchanged.  Raises Wrong when it cannot be sent."""
         if len(text) > self.longest:
             raise Wrong(
                 f"has {len(text):,} characters; the service takes at most {self.longest}", "shorten it"
             )
-        if not text.strip():
+        if not text or text.isspace():
             raise Wrong("is empty", "say what the clip shall show")
-        odd = None if text.isprintable() else _CONTROL.search(text)
+        odd = None if text.isprintable() else _UNSENDABLE.search(text)
         if odd:
-            message = f"has the control character U+{ord(odd.group()):04X}; the service refuses such prompts"
-            raise Wrong(message, "remove it")
+            raise Wrong(*_unsendable(odd.group()))
         return text
 
     def schema(self) -> Schema:
         """A text with a bounded length that is not blank."""
         patterns = [{"pattern": r"\S"}, {"pattern": _NO_CONTROL}]
         return {"type": "string", "minLength": 1, "maxLength": self.longest, "allOf": patterns}
+
+
+def _unsendable(letter: str) -> tuple[str, str]:
+    if letter >= "\ud800":
+        return "has half of a surrogate pair, which is no character", "write the character itself"
+    return f"has the control character U+{ord(letter):04X}; the service refuses such prompts", "remove it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,21 +75,32 @@ class Metadata:
 
     def read(self, node: Node) -> dict[str, object]:
         """The metadata as plain dicts, lists and values."""
-        if isinstance(node, Scalar) and resolve(node) is None:
-            return {}
-        if not isinstance(node, Mapping):
-            raise Wrong(
-                f"must be a mapping of keys, not {described(node)}", "write `metadata: {name: value}`"
-            )
-        return _json_mapping(node)
+        return json_of_mapping(node, _text)
 
     def schema(self) -> Schema:
         """Any JSON object."""
         return {"type": ["object", "null"]}
 
 
-def _json_mapping(node: Mapping) -> dict[str, object]:
-    return {_json_key(key): _json(value) for key, value in node.pairs}
+#: What becomes of a text, given its node.
+TextReader = Callable[[Scalar], object]
+
+
+def _text(node: Scalar) -> object:
+    return node.text
+
+
+def json_of_mapping(node: Node, text: TextReader) -> dict[str, object]:
+    """A mapping as plain data; nothing at all is an empty one.  Raises Wrong for what JSON cannot carry."""
+    if isinstance(node, Scalar) and resolve(node) is None:
+        return {}
+    if not isinstance(node, Mapping):
+        raise Wrong(f"must be a mapping of keys, not {described(node)}", "write `metadata: {name: value}`")
+    return _json_mapping(node, text)
+
+
+def _json_mapping(node: Mapping, text: TextReader) -> dict[str, object]:
+    return {_json_key(key): _json(value, text) for key, value in node.pairs}
 
 
 def _json_key(key: Scalar) -> str:
@@ -89,14 +109,16 @@ def _json_key(key: Scalar) -> str:
     raise _quote(f"has a key that is not text: {described(key)}", key)
 
 
-def _json(node: Node) -> object:
+def _json(node: Node, text: TextReader) -> object:
     if isinstance(node, Mapping):
-        return _json_mapping(node)
+        return _json_mapping(node, text)
     if isinstance(node, Sequence):
-        return [_json(item) for item in node.items]
+        return [_json(item, text) for item in node.items]
     if isinstance(node, Broken):
         return None
     value = resolve(node)
+    if isinstance(value, str):
+        return text(node)
     if isinstance(value, float) and not math.isfinite(value):
         raise _quote("has a number that JSON cannot carry", node)
     if type(value) is int and not -LARGEST - 1 <= value <= LARGEST:

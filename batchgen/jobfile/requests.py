@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping as Map
-from typing import Any
+from typing import Any, NamedTuple
 
 from batchgen.jobfile.fields import REQUEST
 from batchgen.jobfile.flaws import Flaw
@@ -13,17 +14,50 @@ from batchgen.model import DEFAULT_MODEL, Request
 Values = Map[str, Any]
 
 
+def merged_keys(values: Values, defaults: Values) -> dict[str, Any]:
+    """The request keys of a job but the prompt; defaults stand below the job's own keys."""
+    return {name: both[name] for both in (defaults, values) for name in REQUEST if name in both}
+
+
 def merged_request(values: Values, defaults: Values) -> Request:
-    """The request of a job whose values are right; defaults stand below the job's own keys."""
-    chosen = {name: defaults[name] for name in REQUEST if name in defaults}
-    chosen.update((name, values[name]) for name in REQUEST if name in values)
-    model = chosen.pop("model", DEFAULT_MODEL)
-    return Request(prompt=values["prompt"], model=model, **chosen)
+    """The request of a job whose values are right."""
+    return request_of(values["prompt"], merged_keys(values, defaults))
+
+
+def request_of(prompt: str, keys: Values) -> Request:
+    """The request for a prompt, with what ``keys`` name."""
+    return Request(prompt=prompt, **{"model": DEFAULT_MODEL, **keys})
 
 
 def merged_metadata(values: Values, defaults: Values) -> dict[str, object]:
     """The metadata of a job: its own keys above those of the defaults."""
     return {**defaults.get("metadata", {}), **values.get("metadata", {})}
+
+
+class Clash(NamedTuple):
+    """Request keys that do not go together."""
+
+    names: tuple[str, ...]  # of the keys, the one to look at first
+    message: str
+    remedy: str
+    warning: bool = False
+
+
+def clashes(keys: Values) -> Iterator[Clash]:
+    """What does not go together among the keys of a request."""
+    if keys.get("resolution") == "1080P" and keys.get("duration", 6) != 6:
+        yield Clash(
+            ("duration", "resolution"),
+            f"1080P clips are 6 seconds long, not {keys['duration']}",
+            "write `duration: 6`, or `resolution: 768P` for 10 seconds",
+        )
+    if keys.get("fast_pretreatment") is True and keys.get("prompt_optimizer") is False:
+        yield Clash(
+            ("fast_pretreatment", "prompt_optimizer"),
+            "`fast_pretreatment` does nothing while `prompt_optimizer` is false",
+            "remove one of them",
+            warning=True,
+        )
 
 
 def request_flaws(node: Mapping, values: Values, defaults: Values) -> list[Flaw]:
@@ -32,18 +66,10 @@ def request_flaws(node: Mapping, values: Values, defaults: Values) -> list[Flaw]
     What the defaults alone bring about is told once, with them, and not again for each job.
     """
     flaws: list[Flaw] = []
-    both = {**defaults, **values}
-    if both.get("resolution") == "1080P" and both.get("duration", 6) != 6:
-        place = _place(node, values, "duration", "resolution")
+    for clash in clashes({**defaults, **values}):
+        place = _place(node, values, *clash.names)
         if place:
-            message = f"1080P clips are 6 seconds long, not {both['duration']}"
-            remedy = "write `duration: 6`, or `resolution: 768P` for 10 seconds"
-            flaws.append(_flaw(place, message, remedy))
-    if both.get("fast_pretreatment") is True and both.get("prompt_optimizer") is False:
-        place = _place(node, values, "fast_pretreatment", "prompt_optimizer")
-        if place:
-            message = "`fast_pretreatment` does nothing while `prompt_optimizer` is false"
-            flaws.append(_flaw(place, message, "remove one of them", warning=True))
+            flaws.append(_flaw(place, clash.message, clash.remedy, warning=clash.warning))
     return flaws
 
 

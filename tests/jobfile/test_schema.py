@@ -47,6 +47,9 @@ KEYS = [
     "resolution",
     "prompt_optimizer",
     "metadata",
+    "filename",
+    "include",
+    "columns",
     "promt",
     "x-a",
 ]
@@ -173,6 +176,39 @@ def test_schema_and_reader_agree_on_every_key(tmp_path: Path, value: object) -> 
         assert VALIDATOR.is_valid(content) == _reader_accepts(tmp_path, content), content
 
 
+@pytest.mark.parametrize(
+    ("good", "job"),
+    [
+        (True, {"prompt": "{a}", "matrix": {"a": [1, "x", True]}}),
+        (True, {"prompt": "{a}", "id": "{a}", "matrix": {"a": ["狐狸"], "duration": [6, 10]}, "repeat": 2}),
+        (True, {"matrix": {"prompt": ["x", "y"]}}),
+        (True, {"prompt": "{a}", "matrix": {"a": [1]}, "include": [{"a": 2}], "exclude": []}),
+        (True, {"prompt": "x", "filename": "{model}/{id}.mp4"}),
+        (False, {"prompt": "x", "filename": "{model}/{id}"}),
+        (False, {"prompt": "x", "filename": "/{id}.mp4"}),
+        (False, {"prompt": "x", "filename": "{id.mp4"}),
+        (False, {"matrix": {"a": [1]}}),
+        (False, {"prompt": "{a}", "matrix": {"a": []}}),
+        (False, {"prompt": "{a}", "matrix": {"a": 1}}),
+        (False, {"prompt": "{a}", "matrix": {"a": [1, 1]}}),
+        (False, {"prompt": "{a}", "matrix": {"a": [None]}}),
+        (False, {"prompt": "{a}", "matrix": {"a": [[1]]}}),
+        (False, {"prompt": "{id}", "matrix": {"id": [1]}}),
+        (False, {"prompt": "x", "matrix": [1]}),
+        (False, {"prompt": "{a}", "matrix": {"a": [1]}, "include": [{}]}),
+        (False, {"prompt": "{a}", "matrix": {"a": [1]}, "exclude": {"a": 1}}),
+        (False, {"prompt": "{a}", "matrix": {"a": [1]}, "exclude": [{"a": [1]}]}),
+        (False, {"prompt": "{a}", "matrix": {"a": [1]}, "columns": {"duration": "s"}}),
+        (False, {"prompt": "x", "include": [{"a": 1}]}),
+        (False, {"prompt": "x", "columns": {}}),
+    ],
+)
+def test_schema_and_reader_agree_on_combinations(tmp_path: Path, good: bool, job: object) -> None:  # noqa: FBT001  a column
+    """What a schema can say of entries that stand for many jobs, it says."""
+    content = {"jobs": [job]}
+    assert (VALIDATOR.is_valid(content), _reader_accepts(tmp_path, content)) == (good, good)
+
+
 @pytest.mark.parametrize("value", BOUNDS)
 def test_schema_and_reader_agree_on_the_bounds_of_amounts(tmp_path: Path, value: object) -> None:
     """The largest amount, and the last decimal, are the same for both."""
@@ -197,4 +233,7 @@ def test_the_schema_is_one_and_accepts_starter_and_example() -> None:
 def test_every_setting_has_a_key_and_every_key_a_setting(settings: type, keys: dict[str, object]) -> None:
     """Declared keys and settings cannot drift apart."""
     assert {field.name for field in dataclasses.fields(settings)} == set(keys)
-    assert {field.name for field in dataclasses.fields(Settings)} == {*TOP, *dict(SECTIONS_OF_SETTINGS)}
+    assert {field.name for field in dataclasses.fields(Settings)} == {
+        *(set(TOP) - {"filename"}),  # which belongs to the jobs
+        *dict(SECTIONS_OF_SETTINGS),
+    }
