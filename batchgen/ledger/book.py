@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
 from batchgen.errors import IllegalTransition, OutcomeUnknown
 from batchgen.ledger.database import Ledger
 from batchgen.ledger.layout import is_fanned
 from batchgen.ledger.orders import RESUBMITTABLE, order_anew
 from batchgen.ledger.portions import clip_name, superseded_name
-from batchgen.ledger.queries import SUBMISSIONS, SUBMITTABLE
+from batchgen.ledger.queries import SUBMITTABLE
 from batchgen.ledger.rows import (
     folded,
     from_request,
@@ -21,7 +22,6 @@ from batchgen.ledger.rows import (
     to_clip,
     to_json,
     to_order,
-    to_submission,
     to_time,
     to_video,
 )
@@ -178,32 +178,54 @@ class LedgerBook:
         await self._ledger.write(lambda db: update(db, submission.key, columns))
 
 
-def _fault_columns(fault: Fault | None) -> dict[str, str | int | None]:
+_NO_FAULT: Mapping[str, str | int | None] = {"fault_code": None, "fault_message": None, "fault_stage": None}
+
+
+def _fault_columns(fault: Fault | None) -> Mapping[str, str | int | None]:
     if fault is None:
-        return {"fault_code": None, "fault_message": None, "fault_stage": None}
+        return _NO_FAULT
     return {"fault_code": fault.code, "fault_message": fault.message, "fault_stage": fault.stage}
 
 
-def insert(db: sqlite3.Connection, columns: dict[str, str | int | None]) -> int:
+def insert(db: sqlite3.Connection, columns: Mapping[str, str | int | None]) -> int:
     """Add a submission; its key."""
-    names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
-    query = f"INSERT INTO submissions ({names}) VALUES ({values}) RETURNING key"
-    return int(db.execute(query, columns).fetchone()["key"])
+    key = db.execute(_insert_of(tuple(columns)), tuple(columns.values())).lastrowid
+    assert key is not None  # noqa: S101  an insert has one
+    return key
 
 
-def update(db: sqlite3.Connection, key: int, columns: dict[str, str | int | None]) -> None:
+@cache
+def _insert_of(names: tuple[str, ...]) -> str:
+    """The same text each time, so that SQLite's prepared statement is found again."""
+    return f"INSERT INTO submissions ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+
+
+def update(db: sqlite3.Connection, key: int, columns: Mapping[str, str | int | None]) -> None:
     """Change a submission."""
-    names = ", ".join(f"{name} = :{name}" for name in columns)
-    db.execute(f"UPDATE submissions SET {names} WHERE key = :key", {**columns, "key": key})
+    db.execute(_update_of(tuple(columns)), (*columns.values(), key))
+
+
+@cache
+def _update_of(names: tuple[str, ...]) -> str:
+    """The same text each time, so that SQLite's prepared statement is found again."""
+    return f"UPDATE submissions SET {', '.join(f'{name} = ?' for name in names)} WHERE key = ?"
+
+
+# Each of a job's changes is a handful of microseconds, so what one statement can tell is not asked for by two.
+_PENDING = f"""
+SELECT key, id, request, digest, order_reason, file, filename,
+  EXISTS (SELECT 1 FROM submissions WHERE job = standing.key AND state <> 'not_accepted') AS sent_before
+FROM standing WHERE key = ? AND {SUBMITTABLE}"""
 
 
 def _intend(
     db: sqlite3.Connection, order: Order, account: Account, at: str, spend: Callable[[Request], Payment]
 ) -> Submission | None:
-    job = db.execute(f"SELECT * FROM standing WHERE key = ? AND {SUBMITTABLE}", (order.key,)).fetchone()
+    job = db.execute(_PENDING, (order.key,)).fetchone()
     if job is None:
         return None
-    payment = spend(from_request(job["request"]))
+    request = from_request(job["request"])
+    payment = spend(request)
     if job["file"] is None:
         fix_file(db, job)
     key = insert(
@@ -225,7 +247,18 @@ def _intend(
             "currency": payment.currency,
         },
     )
-    return to_submission(db.execute(f"{SUBMISSIONS} WHERE s.key = ?", (job["job_file"], key)).fetchone())
+    return Submission(
+        key=key,
+        job_key=order.key,
+        job_id=job["id"],
+        state=State.SUBMITTING,
+        request=request,
+        account=account.name,
+        origin=account.origin,
+        key_print=account.key_print,
+        submitted_at=sure_time(at),
+        first=not job["sent_before"],
+    )
 
 
 def _resubmit(db: sqlite3.Connection, submission: Submission) -> Order | None:
@@ -244,20 +277,23 @@ def fix_file(db: sqlite3.Connection, job: sqlite3.Row) -> str:
     fanned = is_fanned(db)
     for number in itertools.count(1):
         name = clip_name(job["id"], job["filename"], fanned=fanned, number=number)
-        if not db.execute("SELECT 1 FROM jobs WHERE file_folded = ?", (folded(name),)).fetchone():
+        # Only the name may be taken: everything else that could be wrong with it raises.
+        if db.execute(_NAME, (name, folded(name), job["key"])).rowcount:
             break
-    db.execute("UPDATE jobs SET file = ?, file_folded = ? WHERE key = ?", (name, folded(name), job["key"]))
     return name
 
 
+_NAME = "UPDATE OR IGNORE jobs SET file = ?, file_folded = ? WHERE key = ?"
+
+_NAMED = """
+SELECT id, file, EXISTS (
+  SELECT 1 FROM submissions WHERE job = jobs.key AND key <> ? AND sha256 IS NOT NULL) AS has_others
+FROM jobs WHERE key = ?"""
+
+
 def _check(db: sqlite3.Connection, submission: Submission, clip: Clip) -> Placement:
-    job = db.execute("SELECT id, file FROM jobs WHERE key = ?", (submission.job_key,)).fetchone()
-    newer = db.execute(
-        "SELECT 1 FROM submissions WHERE job = ? AND key > ? AND sha256 IS NOT NULL",
-        (submission.job_key, submission.key),
-    ).fetchone()
-    aside = superseded_name(job["id"], submission.key, fanned=is_fanned(db))
-    placement = Placement(file=aside) if newer else _take_name(db, submission, job)
+    job = db.execute(_NAMED, (submission.key, submission.job_key)).fetchone()
+    placement = _among_others(db, submission, job) if job["has_others"] else Placement(file=job["file"])
     columns: dict[str, str | int | None] = {
         "bytes": clip.bytes,
         "sha256": clip.sha256,
@@ -266,6 +302,16 @@ def _check(db: sqlite3.Connection, submission: Submission, clip: Clip) -> Placem
     }
     update(db, submission.key, columns)
     return placement
+
+
+def _among_others(db: sqlite3.Connection, submission: Submission, job: sqlite3.Row) -> Placement:
+    """The name beside other clips of the same job: the newest one has the job's own."""
+    newer = db.execute(
+        "SELECT 1 FROM submissions WHERE job = ? AND key > ? AND sha256 IS NOT NULL",
+        (submission.job_key, submission.key),
+    ).fetchone()
+    aside = superseded_name(job["id"], submission.key, fanned=is_fanned(db))
+    return Placement(file=aside) if newer else _take_name(db, submission, job)
 
 
 def _take_name(db: sqlite3.Connection, submission: Submission, job: sqlite3.Row) -> Placement:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from batchgen.budget import Spent, from_micros, price_of, reached, to_micros
 from batchgen.errors import BudgetReached
 from batchgen.model import Request
-from batchgen.settings import Budget
+from batchgen.settings import Budget, Cap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,21 +41,48 @@ def pay(db: sqlite3.Connection, purse: Purse, request: Request, day: str) -> Pay
     """What one more submission costs.  Raises BudgetReached when it would go past a cap."""
     budget = purse.budget
     price = price_of(budget, request)
-    periods: Mapping[str, tuple[str, dict[str, object]]] = {
-        "the budget in all (`budget.total`)": ("1", {}),
-        "the budget of this day (`budget.per_day`)": ("day = :day", {"day": day}),
-        "the budget of this run (`budget.per_run`, --max-cost)": ("run = :run", {"run": purse.run}),
-    }
-    caps = (budget.total, budget.per_day, budget.per_run)
-    for cap, (what, (where, values)) in zip(caps, periods.items(), strict=True):
-        if cap.cost is None and cap.clips is None:
-            continue
-        spent = spent_where(db, budget, where, values)
-        why = reached(cap, spent, price, what=what, currency=budget.currency)
-        if why is not None:
-            raise BudgetReached(why)
+    if any(cap.cost is not None or cap.clips is not None for cap in _caps(budget)):
+        spent = _spent_so_far(db, purse, day)
+        for cap, so_far, what in zip(_caps(budget), spent, _WHAT, strict=True):
+            why = reached(cap, so_far, price, what=what, currency=budget.currency)
+            if why is not None:
+                raise BudgetReached(why)
     micros = None if price is None else to_micros(price)
     return Payment(run=purse.run, day=day, price=micros, currency=None if price is None else budget.currency)
+
+
+_WHAT = (
+    "the budget in all (`budget.total`)",
+    "the budget of this day (`budget.per_day`)",
+    "the budget of this run (`budget.per_run`, --max-cost)",
+)
+
+
+def _caps(budget: Budget) -> tuple[Cap, Cap, Cap]:
+    return budget.total, budget.per_day, budget.per_run
+
+
+# In all, on the day, in the run: one look for all three, as this is asked before each submission.
+_SO_FAR = """
+SELECT coalesce(sum(clips), 0), coalesce(sum(iif(currency = :currency, micros, 0)), 0),
+  coalesce(sum(iif(day = :day, clips, 0)), 0), coalesce(sum(iif(day = :day AND currency = :currency, micros, 0)), 0),
+  coalesce(sum(iif(run = :run, clips, 0)), 0), coalesce(sum(iif(run = :run AND currency = :currency, micros, 0)), 0)
+FROM spent WHERE NOT (failed AND :free)"""
+
+
+def _spent_so_far(db: sqlite3.Connection, purse: Purse, day: str) -> Sequence[Spent]:
+    budget = purse.budget
+    values = {
+        "currency": budget.currency,
+        "free": budget.failed_clips_are_free,
+        "day": day,
+        "run": purse.run,
+    }
+    row = tuple(db.execute(_SO_FAR, values).fetchone())
+    return [
+        Spent(cost=from_micros(micros), clips=clips)
+        for clips, micros in zip(row[::2], row[1::2], strict=True)
+    ]
 
 
 def spent_where(

@@ -1,8 +1,10 @@
 """Group commit: one thread writes, and all who wait at that moment share one durable transaction.
 
 SQLite with ``synchronous=FULL`` pays for a flush of the disk with each commit, so the writer gathers every
-change that has come while the last commit ran.  Each change has a savepoint of its own: one that the database
-refuses fails alone, one that can't reach the disk fails with all of its companions.
+change that has come while the last commit ran.  A change that the database refuses fails alone, one that can't
+reach the disk fails with all of its companions.  Refusals are rare and savepoints are not free, so a batch is tried
+without any; where one change fails, all are undone and made again, each under a savepoint of its own.  So a change
+is a function of what is in the ledger that may be called more than once.
 
 When the disk is full the changes that begin something, and may wait, fail; those that say what has happened are
 tried again on the reserve.
@@ -15,8 +17,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 from batchgen.errors import IllegalTransition, LedgerNotWritable
 from batchgen.ledger.anchor import Anchor
@@ -32,8 +33,7 @@ Change = Callable[[sqlite3.Connection], object]
 MAX_BATCH = 512
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     change: Change
     future: asyncio.Future[object]
     may_wait: bool
@@ -60,9 +60,8 @@ class GroupWriter:
         if self._closed:
             raise LedgerNotWritable("the ledger is closed")
         future: asyncio.Future[object] = self._loop.create_future()
-        future.add_done_callback(_seen)
         self._queue.put(_Waiting(change, future, may_wait))
-        return cast("T", await asyncio.shield(future))
+        return cast("T", await future)
 
     async def close(self) -> None:
         """Let what is queued reach the disk, then end the thread."""
@@ -121,15 +120,22 @@ class GroupWriter:
         """One durable transaction.  Raises sqlite3.Error, and then has changed nothing."""
         try:
             self._log.prepare()
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._log.claim()
-            outcomes = [_attempt(self._connection, waiting.change) for waiting in batch]
+            self._begin()
+            outcomes = _together(self._connection, batch)
+            if outcomes is None:
+                roll_back(self._connection)
+                self._begin()
+                outcomes = [_attempt(self._connection, waiting.change) for waiting in batch]
             self._connection.execute("COMMIT")
         except sqlite3.Error:
             roll_back(self._connection)
             raise
         self._log.committed(len(batch))
         return outcomes
+
+    def _begin(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._log.claim()
 
 
 def _not_writable(reason: object) -> LedgerNotWritable:
@@ -138,6 +144,18 @@ def _not_writable(reason: object) -> LedgerNotWritable:
     if isinstance(reason, sqlite3.Error):
         failure.__cause__ = reason
     return failure
+
+
+def _together(connection: sqlite3.Connection, batch: list[_Waiting]) -> list[object] | None:
+    """The results of all changes, or nothing when one of them fails.  Raises sqlite3.Error for the disk's faults."""
+    try:
+        return [waiting.change(connection) for waiting in batch]
+    except (sqlite3.IntegrityError, *MISUSE):
+        return None
+    except sqlite3.Error:
+        raise
+    except Exception:
+        return None
 
 
 def _attempt(connection: sqlite3.Connection, change: Change) -> object:
@@ -161,16 +179,13 @@ def _attempt(connection: sqlite3.Connection, change: Change) -> object:
 
 
 def _deliver(batch: list[_Waiting], outcomes: list[object]) -> None:
+    """Tell everybody who still waits; one call on the loop for all of them."""
     for waiting, outcome in zip(batch, outcomes, strict=True):
-        if waiting.future.done():
+        future = waiting.future
+        if future.done():
             continue
         if isinstance(outcome, Exception):
-            waiting.future.set_exception(outcome)
+            future.set_exception(outcome)
+            future.exception()  # seen: a caller that is cancelled at this moment asks for it no more
         else:
-            waiting.future.set_result(outcome)
-
-
-def _seen(future: asyncio.Future[object]) -> None:
-    """Mark the outcome as seen: a caller that was cancelled asks for it no more."""
-    if not future.cancelled():
-        future.exception()
+            future.set_result(outcome)

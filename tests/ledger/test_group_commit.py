@@ -107,6 +107,17 @@ async def test_a_change_that_is_refused_fails_alone(ledger: Ledger) -> None:
     assert notes(ledger) == [1, 2, 4]
 
 
+async def test_savepoints_are_paid_for_only_where_one_is_refused(ledger: Ledger) -> None:
+    """A batch without a refusal is made with none; one with a refusal is made again, and nothing twice."""
+    seen: list[str] = []
+    ledger._connection.set_trace_callback(seen.append)
+    await behind_a_gate(ledger, [note(1), note(2)])
+    assert not [sql for sql in seen if "SAVEPOINT" in sql]
+    await behind_a_gate(ledger, [note(3), note(1), note(4)])
+    assert len([sql for sql in seen if "SAVEPOINT" in sql]) == 3
+    assert notes(ledger) == [1, 2, 3, 4]
+
+
 async def test_a_change_that_is_refused_halfway_leaves_nothing(ledger: Ledger) -> None:
     """What it did before the refusal is undone."""
 
@@ -175,15 +186,17 @@ class Failing:
 
 
 @pytest.mark.parametrize(
-    "fails", [{"BEGIN IMMEDIATE"}, {"COMMIT"}, {"RELEASE change"}, {"COMMIT", "ROLLBACK"}]
+    "fails",
+    [{"BEGIN IMMEDIATE"}, {"COMMIT"}, {"SAVEPOINT change"}, {"RELEASE change"}, {"COMMIT", "ROLLBACK"}],
 )
 async def test_a_disk_that_fails_at_any_statement_fails_the_batch(ledger: Ledger, fails: set[str]) -> None:
     """Also when it refuses to roll back; and when the disk is well again, writing goes on."""
+    taken = [note(0), note(1), note(0)]  # the last one is refused, so that each gets a savepoint
     assert ledger._writer is not None
     failing = Failing(ledger._connection)
     ledger._writer._connection = failing  # type: ignore[assignment]
     failing.fails = fails
-    results = await asyncio.gather(*(ledger.write(note(n)) for n in range(3)), return_exceptions=True)
+    results = await asyncio.gather(*map(ledger.write, taken), return_exceptions=True)
     assert [type(result) for result in results] == [LedgerNotWritable] * 3
     failing.fails = set()
     for _ in range(2):  # what could not be rolled back is rolled back by the next failure
