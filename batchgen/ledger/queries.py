@@ -66,7 +66,7 @@ SELECT status, count(*) AS jobs,
 FROM standing WHERE job_file = ? AND in_job_file GROUP BY status"""
 
 _OPEN_ELSEWHERE = """
-SELECT count(*) FROM submissions AS s JOIN standing AS j ON j.key = s.job
+SELECT count(*) FROM submissions AS s CROSS JOIN standing AS j ON j.key = s.job
 WHERE s.state IN ('submitted', 'generated') AND (NOT j.in_job_file OR j.newest IS NOT s.key)
   AND j.job_file = ?"""
 

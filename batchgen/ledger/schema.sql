@@ -43,11 +43,12 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_by_file ON jobs (job_file, in_job_file, position);
 CREATE INDEX jobs_by_digest ON jobs (digest);
 
+-- SQLite builds a table for an IN of three or more each time it is asked, so the common case comes first.
 CREATE TABLE submissions (
   key             INTEGER PRIMARY KEY AUTOINCREMENT,
   job             INTEGER NOT NULL REFERENCES jobs (key),
   state           TEXT NOT NULL,
-  reason          TEXT NOT NULL CHECK (reason IN ('first', 'retry', 'resubmit', 'regenerate', 'reuse')),
+  reason          TEXT NOT NULL CHECK (reason = 'first' OR reason IN ('retry', 'resubmit', 'regenerate', 'reuse')),
   account         TEXT NOT NULL,
   origin          TEXT NOT NULL,            -- of the service that it was sent to
   key_print       TEXT NOT NULL,            -- a salted fingerprint of the API key
@@ -57,7 +58,7 @@ CREATE TABLE submissions (
   submitted_at    TEXT,
   generated_at    TEXT,
   finished_at     TEXT,
-  charged         TEXT NOT NULL CHECK (charged IN ('yes', 'no', 'perhaps')),
+  charged         TEXT NOT NULL CHECK (charged = 'perhaps' OR charged IN ('yes', 'no')),
   run             INTEGER NOT NULL DEFAULT 0,  -- which run sent it; 0: one before the ledger was restored
   day             TEXT NOT NULL,            -- the local day on which it was intended
   price           INTEGER,                  -- millionths of the currency's unit; null: not known
@@ -78,7 +79,7 @@ CREATE TABLE submissions (
   warnings        TEXT NOT NULL DEFAULT '[]',
   reused_from     TEXT,                     -- the output folder that paid for the clip, relative to ours
   CHECK (task_id <> '' AND file_id <> ''),  -- no id is null, never an empty text
-  CHECK (state NOT IN ('submitted', 'generated', 'succeeded') OR task_id IS NOT NULL),
+  CHECK (task_id IS NOT NULL OR state = 'submitting' OR state NOT IN ('submitted', 'generated', 'succeeded')),
   CHECK (state NOT IN ('generated', 'succeeded') OR (file_id IS NOT NULL AND (charged = 'yes' OR reason = 'reuse'))),
   CHECK (state <> 'succeeded' OR (file IS NOT NULL AND sha256 IS NOT NULL)),
   CHECK (state NOT IN ('submitting', 'unknown') OR (charged <> 'no' AND task_id IS NULL)),
@@ -87,7 +88,8 @@ CREATE TABLE submissions (
 ) STRICT;
 
 CREATE INDEX submissions_by_job ON submissions (job, key);
-CREATE INDEX submissions_open ON submissions (state, key) WHERE state IN ('submitting', 'unknown', 'submitted', 'generated');
+-- In the words of the queries that ask for what is under way: only so does SQLite see that it answers them.
+CREATE INDEX submissions_open ON submissions (key) WHERE state IN ('submitted', 'generated');
 CREATE INDEX submissions_by_time ON submissions (intended_at);
 CREATE UNIQUE INDEX one_post_at_a_time ON submissions (job) WHERE state = 'submitting';
 CREATE UNIQUE INDEX a_task_belongs_to_one ON submissions (origin, task_id)
@@ -113,7 +115,7 @@ BEGIN
 END;
 
 CREATE TRIGGER what_is_spent_changes AFTER UPDATE OF state, charged, price, currency ON submissions
-WHEN OLD.charged IS NOT NEW.charged OR (OLD.state = 'failed') <> (NEW.state = 'failed')
+WHEN (OLD.charged = 'no') <> (NEW.charged = 'no') OR (OLD.state = 'failed') <> (NEW.state = 'failed')
   OR OLD.price IS NOT NEW.price OR OLD.currency IS NOT NEW.currency
 BEGIN
   UPDATE spent SET clips = clips - 1, micros = micros - coalesce(OLD.price, 0)

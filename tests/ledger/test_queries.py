@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -149,3 +151,24 @@ async def test_a_job_is_found_by_its_key_and_its_id(desk: Desk) -> None:
     by_key = desk.ledger.ask(lambda db: queries.record(db, 1))
     assert desk.ledger.ask(lambda db: queries.find(db, "bOOK")) == by_key
     assert desk.ledger.ask(lambda db: queries.find(db, "film")) is None
+
+
+async def test_what_is_under_way_is_found_without_a_walk_through_all_that_was_sent(desk: Desk) -> None:
+    """The questions asked at each start go by the index of what is open: a ledger of a million is asked at once."""
+    plans: list[str] = []
+
+    def explained(db: sqlite3.Connection, query: str) -> None:
+        values = (JOB_FILE,) * query.count("?")
+        plans.extend(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}", values))
+
+    asked: list[str] = []
+    desk.ledger._reader.set_trace_callback(asked.append)
+    desk.ledger.ask(lambda db: queries.under_way(db, JOB_FILE, ORIGIN))
+    desk.ledger.ask(lambda db: queries.open_at_others(db, ORIGIN))
+    desk.ledger.ask(lambda db: db.execute(queries._OPEN_ELSEWHERE, (JOB_FILE,)).fetchone())
+    desk.ledger._reader.set_trace_callback(None)
+    for query in asked:
+        desk.ledger.ask(partial(explained, query=query))
+    first = [plan for plan in plans if plan.startswith("SCAN")]
+    assert len(first) == len(asked) == 3
+    assert all(plan.endswith("USING INDEX submissions_open") for plan in first)
