@@ -29,6 +29,7 @@ FLOORS = {
     "download": 3,
     "pipeline": 4,
     "reports": 5,
+    "export": 5,
     "app": 6,
     "cli": 7,
     "__main__": 8,
@@ -113,6 +114,8 @@ def test_only_the_command_line_prints_and_starts_a_loop(path: Path) -> None:
         ("rich", {"reports", "cli"}),
         ("filelock", {"app"}),
         ("psutil", {"ledger", "app"}),
+        ("fsspec", {"export"}),
+        ("pyarrow", {"export"}),
     ],
 )
 def test_each_library_has_its_rooms(library: str, rooms: set[str]) -> None:

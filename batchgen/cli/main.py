@@ -10,12 +10,19 @@ import click
 
 from batchgen.app import ExitCode
 from batchgen.cli import screen, telling
-from batchgen.cli.commands import files, look, orders, run, simulate
+from batchgen.cli.commands import export, files, look, orders, run, simulate
 from batchgen.cli.group import cli
 from batchgen.errors import BatchgenError
 
 #: In the order in which people meet them.
-for command in (*run.COMMANDS, *look.COMMANDS, *orders.COMMANDS, *files.COMMANDS, *simulate.COMMANDS):
+for command in (
+    *run.COMMANDS,
+    *look.COMMANDS,
+    *orders.COMMANDS,
+    *export.COMMANDS,
+    *files.COMMANDS,
+    *simulate.COMMANDS,
+):
     cli.add_command(command)
 
 

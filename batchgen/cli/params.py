@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -69,6 +70,27 @@ class Amount(click.ParamType[Decimal]):
             return parse_amount(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes such as ``500MB`` (a thousand thousands each) or ``2GiB`` (by 1024)."""
+
+    name = "size"
+    _FORM = re.compile(r"(\d+(?:\.\d+)?) *(?:([kMGT])(i?))?B?", re.IGNORECASE | re.ASCII)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Bytes, or click's error."""
+        if isinstance(value, int):
+            return value
+        found = self._FORM.fullmatch(str(value).strip())
+        if found is None:
+            self.fail(f"{value!r} is no size; write it as 500MB or 2GiB", param, ctx)
+        number, unit, binary = found.groups()
+        power = " KMGT".index((unit or " ").upper())
+        length = int(Decimal(number) * (1024 if binary else 1000) ** power)
+        if length < 1:
+            self.fail("it must be at least one byte", param, ctx)
+        return length
 
 
 class BaseUrl(click.ParamType[str]):

@@ -157,6 +157,16 @@ WHERE in_job_file = ? AND job_file = ? AND (position, key) > (?, ?)
 ORDER BY position, key LIMIT ?"""
 
 
+def delivered(db: sqlite3.Connection, *, dot: str = ".") -> Iterator[Record]:
+    """All jobs whose clip stands, sorted by their ids with ``dot`` in place of each dot in them."""
+    keys = db.execute(
+        "SELECT key FROM standing WHERE status = 'succeeded' AND NOT missing ORDER BY replace(id, '.', ?)",
+        (dot,),
+    )
+    for row in keys:
+        yield record(db, row["key"])
+
+
 def record(db: sqlite3.Connection, key: int) -> Record:
     """One job with its submissions."""
     row = db.execute("SELECT * FROM standing WHERE key = ?", (key,)).fetchone()
