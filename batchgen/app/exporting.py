@@ -77,8 +77,9 @@ def to_shards(
     """
     with view(path, options, now) as seen:
         target = open_target(destination.to, _outermost(seen))
+        kinds = flat.metadata_kinds(_delivered(seen))
         packed = export_shards(
-            lambda: _samples(seen),
+            lambda: _samples(seen, kinds),
             target,
             _name(path, destination),
             limits,
@@ -123,13 +124,17 @@ def _records(seen: View) -> Iterator[Record]:
     return seen.ledger.ask(lambda db: queries.records(db, seen.place.name))
 
 
-def _samples(seen: View) -> Iterator[Sample]:
-    """Every clip that stands, in the order of the keys."""
-    for record in seen.ledger.ask(lambda db: queries.delivered(db, dot=KEY_DOT)):
+def _delivered(seen: View) -> Iterator[Record]:
+    """Every job whose clip stands, in the order of the keys."""
+    return seen.ledger.ask(lambda db: queries.delivered(db, dot=KEY_DOT))
+
+
+def _samples(seen: View, kinds: flat.Kinds) -> Iterator[Sample]:
+    for record in _delivered(seen):
         attempt = record.newest
         if attempt is None or attempt.file is None or attempt.clip is None:
             continue
-        facts = clip_facts(manifest_row(record))
+        facts = clip_facts(manifest_row(record), kinds)
         yield Sample(
             id=record.id,
             clip=seen.place.output / attempt.file,

@@ -1,6 +1,7 @@
-"""``NAME-index.json``: what an export is made of, written before its first shard and kept up to date.
+"""``NAME.index``: what an export is made of, written before its first shard and kept up to date.
 
-By it an interrupted export is carried on, and another one is told apart.
+By it an interrupted export is carried on, and another one is told apart.  It is JSON, and not called so: to
+loaders that guess a folder's format from the endings in it, a folder with one shard would be as much JSON.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def export_shards(
     packed = Packed()
     if not index.shards:
         return packed
-    packing = _Packing(target, f"{name}-index.json", index, watcher, packed)
+    packing = _Packing(target, f"{name}.index", index, watcher, packed)
     there = packing.look_around(name)
     rest = iter(samples())
     for shard in index.shards:

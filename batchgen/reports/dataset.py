@@ -107,16 +107,17 @@ def metadata_row(row: Row, metadata: Mapping[str, Type | None]) -> Row | None:
     }
 
 
-def clip_facts(row: Row) -> Row:
-    """What goes with a clip when it leaves the folder, its metadata as the job file has it.
+def clip_facts(row: Row, metadata: Mapping[str, Type | None]) -> Row:
+    """What goes with a clip when it leaves the folder, its metadata with every key of the set and one type each.
 
-    Nothing in it changes while the clip and its metadata stay the same.
+    Nothing in it changes while the clips and their metadata stay the same.
     """
     ordered = _as_ordered(row)
-    kept = ("metadata", *_CLIP_COLUMNS, "task_id", "service", "finished_at")
+    values = cast("Mapping[str, object]", row["metadata"])
     return {
         **{key: ordered[key] for key in (*_ROW_COLUMNS, *_REQUEST_COLUMNS)},
-        **{key: row[key] for key in kept},
+        "metadata": {speakable(key): settled(values.get(key), kind) for key, kind in metadata.items()},
+        **{key: row[key] for key in (*_CLIP_COLUMNS, "task_id", "service", "finished_at")},
     }
 
 

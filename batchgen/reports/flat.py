@@ -40,7 +40,7 @@ def metadata_kinds(records: Iterable[Record]) -> dict[str, Type | None]:
     for record in records:
         for key, value in record.metadata.items():
             kinds[key] = wider(kinds.get(key), type_of(value))
-    return {key: kind if kind in _NOT_TEXTS else Type.STRING for key, kind in kinds.items()}
+    return {key: kind if kind in _NOT_TEXTS else Type.STRING for key, kind in sorted(kinds.items())}
 
 
 def columns(example: Row, metadata: Kinds) -> dict[str, str]:

@@ -98,7 +98,7 @@ async def test_a_damaged_clip_is_told_and_can_be_left_out(ran: House) -> None:
     assert "--restore-missing" in ended.err
     assert sorted(path.name for path in (ran.folder / "out").iterdir()) == [
         "jobs-000000.tar",
-        "jobs-index.json",
+        "jobs.index",
     ]
     ended = await ran.run("export", "jobs.yaml", "--to", "whole", "--verify")
     assert (ended.code, "left out, as they are missing or damaged: 1 clip" in ended.err) == (1, True)
@@ -106,6 +106,22 @@ async def test_a_damaged_clip_is_told_and_can_be_left_out(ran: House) -> None:
     clip.write_bytes(content)
     ended = await ran.run("export", "jobs.yaml", "--to", "out", "--clips-per-shard", "3")
     assert (ended.code, "4 clips in 2 shards, 1 of them there already" in ended.out) == (0, True)
+
+
+async def test_the_facts_have_every_key_of_the_set_with_one_type(house: House) -> None:
+    """So that readers that infer types from some clips are right about all."""
+    values: list[object] = [1, "x", None]
+    house.write(
+        [{"id": f"j{n}", "prompt": str(n), "metadata": {"k": value}} for n, value in enumerate(values)]
+    )
+    assert (await house.run("jobs.yaml")).code == 0
+    assert (await house.run("export", "jobs.yaml", "--to", "out")).code == 0
+    found = members(house.folder / "out/jobs-000000.tar")
+    assert [json.loads(found[f"j{n}.json"])["metadata"] for n in range(3)] == [
+        {"k": "1"},
+        {"k": "x"},
+        {"k": None},
+    ]
 
 
 async def test_an_edited_job_is_exported_as_it_was_made(ran: House) -> None:

@@ -7,16 +7,23 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from reports.records import attempt, delivered, record
 
+from batchgen.export.local import LocalFolder
 from batchgen.model import Record
+from batchgen.reports import flat
 from batchgen.reports.card import write_card
 from batchgen.reports.column_types import Type, type_of, wider
+from batchgen.reports.dataset import clip_facts
+from batchgen.reports.lines import as_line
 from batchgen.reports.manifest import ManifestWriter
+from batchgen.reports.rows import manifest_row
+from export.clips import pack, sample
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when the library is loaded
 datasets = pytest.importorskip("datasets", reason="the library `datasets` is not installed (extra `test`)")
@@ -175,3 +182,28 @@ def test_rows_written_after_the_card_load_too(tmp_path: Path, load: Load) -> Non
     (path / "videos/b.mp4").write_bytes(b"b")
     clips = load(path)
     assert (clips["id"], clips["metadata.old"]) == (["a", "b"], [1, None])
+
+
+def test_exported_shards_load_too(tmp_path: Path) -> None:
+    """The library's own reader of WebDataset infers types from the facts, and so finds one of each key."""
+    jobs = [
+        delivered("a", metadata={"n": 1, "mixed": [1, {"x": 2}]}),
+        delivered("b", metadata={"n": 2.5, "mixed": "text", "more": True}),
+        delivered("c.d"),
+    ]
+    kinds = flat.metadata_kinds(jobs)
+    packed = [
+        replace(
+            sample(tmp_path / "clips", job.id), facts=as_line(clip_facts(manifest_row(job), kinds)).encode()
+        )
+        for job in jobs
+    ]
+    pack(packed, LocalFolder(tmp_path / "shards"))
+    found = datasets.load_dataset(str(tmp_path / "shards"), split="train", cache_dir=str(tmp_path / "cache"))
+    facts = found.remove_columns("mp4")["json"]
+    assert [one["id"] for one in facts] == ["a", "b", "c.d"]
+    assert [one["metadata"] for one in facts] == [
+        {"mixed": '[1, {"x": 2}]', "more": None, "n": 1.0},
+        {"mixed": "text", "more": True, "n": 2.5},
+        {"mixed": None, "more": None, "n": None},
+    ]

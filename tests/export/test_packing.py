@@ -116,7 +116,9 @@ def test_a_recipe_changes_with_a_clip_and_with_its_facts(tmp_path: Path) -> None
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 def test_the_files_are_read_by_the_real_library(tmp_path: Path) -> None:
     """``webdataset`` finds every clip with its own facts, under its own key, in order."""
-    webdataset = pytest.importorskip("webdataset", reason="the library `webdataset` is not installed")
+    webdataset = pytest.importorskip(
+        "webdataset", reason="the library `webdataset` is not installed (extra `test`)"
+    )
     clips = samples(tmp_path / "clips")
     pack(clips, LocalFolder(tmp_path / "out"))
     urls = sorted(map(str, (tmp_path / "out").glob("*.tar")))

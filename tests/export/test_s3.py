@@ -123,7 +123,7 @@ def test_a_shard_with_a_damaged_clip_is_given_up(tmp_path: Path, s3: Files) -> N
     target = open_target("s3://bucket/x", tmp_path / "out")
     packed, _ = pack(clips, target, Limits(size=1 << 30, clips=2))
     assert (packed.spoiled, packed.written) == (1, 1)
-    assert sorted(target.sizes()) == ["set-000001.tar", "set-index.json"]
+    assert sorted(target.sizes()) == ["set-000001.tar", "set.index"]
     assert uploads(s3) == []
     sample(tmp_path / "clips", "b")
     packed, heard = pack(clips, target, Limits(size=1 << 30, clips=2))
@@ -204,7 +204,7 @@ def test_a_process_that_is_ended_leaves_no_object_and_is_carried_on(
         process.send_signal(number)
         assert process.wait(30) == (4 if number is signal.SIGTERM else -number)
     s3.invalidate_cache()
-    assert s3.ls("bucket/x") == ["bucket/x/set-index.json"]
+    assert s3.ls("bucket/x") == ["bucket/x/set.index"]
     assert len(uploads(s3)) == left
     clips = [sample(tmp_path / "clips", "a", bytes(20 << 20)), sample(tmp_path / "clips", "b", b"b")]
     packed, _ = pack(clips, open_target("s3://bucket/x", tmp_path), Limits(size=1, clips=1))

@@ -74,7 +74,7 @@ def test_an_interrupted_export_carries_on(tmp_path: Path, target: Target, how: B
     clips = samples(tmp_path / "clips")
     with pytest.raises(type(how)):
         pack(clips, Breaking(target, SHARDS[1], how))
-    assert sorted(target.sizes()) == [SHARDS[0], "set-index.json"]
+    assert sorted(target.sizes()) == [SHARDS[0], "set.index"]
     packed, heard = pack(clips, target)
     assert (heard.kept, heard.written) == (SHARDS[:1], SHARDS[1:])
     assert (packed.clips, heard.clips) == (len(IDS), len(IDS))
@@ -98,9 +98,9 @@ def test_a_shard_that_was_named_just_before_the_end_is_recognised(tmp_path: Path
     clips = samples(tmp_path / "clips")
     pack(clips, target)
     before = contents(target)
-    index = json.loads(before["set-index.json"])
+    index = json.loads(before["set.index"])
     index["shards"][1]["sha256"] = None
-    target.put("set-index.json", json.dumps(index).encode())
+    target.put("set.index", json.dumps(index).encode())
     _, heard = pack(clips, target)
     assert heard.kept == SHARDS
     assert contents(target) == before
@@ -151,10 +151,10 @@ def test_nothing_of_another_is_overwritten(tmp_path: Path, target: Target) -> No
     before = contents(target)
     with pytest.raises(ConfigError, match=r"another export stands there: 8 clips in 3 shards.* 7 in 3"):
         pack(clips[1:], target)
-    target.put("set-index.json", b'{"format": "else"}')
+    target.put("set.index", b'{"format": "else"}')
     with pytest.raises(ConfigError, match="no index of an export"):
         pack(clips, target)
-    target.put("set-index.json", before["set-index.json"])
+    target.put("set.index", before["set.index"])
     target.put("set-000007.tar", b"mine")
     with pytest.raises(ConfigError, match=r"set-000007\.tar: no export that was begun here"):
         pack(clips, target)
