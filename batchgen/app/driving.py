@@ -116,6 +116,7 @@ async def _assemble(
         submit=submits,
         resubmit=place.settings.on_unknown is OnUnknown.RESUBMIT,
         max_clips=this.options.max_clips,
+        deadline=this.options.deadline,
         last_answer=await ledger.read(lambda db: queries.last_answer(db, place.origin, print_)),
     )
     pipeline = Pipeline(parts, rules)

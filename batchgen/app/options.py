@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Options:
     submits_per_minute: int | None = None
     max_cost: Decimal | None = None
     max_clips: int | None = None
+    deadline: datetime | None = None  # aware; no new submission after it
     drain: float = DEFAULT_DRAIN
     on_unknown: OnUnknown | None = None
     regenerate_changed: bool = False

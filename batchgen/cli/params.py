@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
 import click
 
+from batchgen.app.deadline import parse_deadline
+from batchgen.app.this_run import utc_now
 from batchgen.jobfile import parse_amount, parse_base_url, parse_duration
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,6 +40,7 @@ class Given(TypedDict, total=False):
     submits_per_minute: int | None
     max_cost: Decimal | None
     max_clips: int | None
+    deadline: datetime | None
     on_unknown: str | None
     regenerate_changed: bool
     accept_new: bool
@@ -91,6 +95,19 @@ class Size(click.ParamType[int]):
         if length < 1:
             self.fail("it must be at least one byte", param, ctx)
         return length
+
+
+class Deadline(click.ParamType[datetime]):
+    """A time of day or a duration from now, as the moment that it means."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The moment, or click's error."""
+        try:
+            return parse_deadline(str(value), utc_now())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class BaseUrl(click.ParamType[str]):
@@ -182,6 +199,12 @@ _SUBMITTING = (
         help="Spend at most so much in this run (needs budget.prices).",
     ),
     click.option("--max-clips", metavar="N", type=COUNT, help="At most so many new submissions in this run."),
+    click.option(
+        "--deadline",
+        metavar="TIME",
+        type=Deadline(),
+        help="No new submissions after this time (06:00) or so long from now (2h).",
+    ),
     click.option(
         "--on-unknown",
         type=click.Choice(["hold", "resubmit"]),

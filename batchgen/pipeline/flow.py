@@ -50,6 +50,7 @@ class Flow:
         drain: float,
         key_print: str,
         last_answer: datetime | None,
+        deadline: datetime | None = None,
     ) -> None:
         self.now = now
         self.streaks = streaks
@@ -63,6 +64,7 @@ class Flow:
         self.downloaded_bytes = 0
         self._observers = observers
         self._drain = drain
+        self._deadline = deadline
         self._key_print = key_print
         self._last_answer = last_answer
         self._loop = asyncio.get_running_loop()
@@ -98,6 +100,12 @@ class Flow:
         self.stop = holds
         self.emit(Stopping(at=self.now(), reason=stop.reason, halt=stop.halts, remedy=stop.remedy))
         self.pulse.beat()
+
+    def heed_deadline(self) -> None:
+        """Submit no more once the deadline has come."""
+        if self._deadline is not None and self.stop is None and self.now() >= self._deadline:
+            reason = f"the deadline has come ({self._deadline.astimezone():%Y-%m-%d %H:%M})"
+            self.halt(Stop(kind=StopKind.DEADLINE, reason=reason))
 
     def halt_if(self, stop: Stop | None) -> None:
         """Halt when a streak calls for it."""

@@ -56,6 +56,7 @@ class Rules:
     submit: bool = True  # there is something to submit, and it may be
     resubmit: bool = False  # submissions of unknown outcome, once per job, ever
     max_clips: int | None = None
+    deadline: datetime | None = None  # no submission after it
     last_answer: datetime | None = None
 
 
@@ -75,6 +76,7 @@ class Pipeline:
             drain=rules.drain,
             key_print=rules.key_print,
             last_answer=rules.last_answer,
+            deadline=rules.deadline,
         )
         self._downloads = Downloads(self.flow, self._collector())
 
@@ -149,6 +151,7 @@ class Pipeline:
     async def _tick(self, submitter: Submitter) -> None:
         ticks = 0
         while True:
+            self.flow.heed_deadline()
             self._vitals()
             ticks += 1
             if ticks % _DISK_TICKS == 0:

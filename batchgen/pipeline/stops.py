@@ -26,13 +26,20 @@ class StopKind(StrEnum):
     """What stopped the submissions; decides what is still awaited and the exit code."""
 
     SIGNAL = "signal"
+    DEADLINE = "deadline"
     MAX_CLIPS = "max_clips"
     HALT = "halt"  # a person must act
     KEY_REFUSED = "key_refused"  # likewise, and no call to the API can succeed
 
 
 #: What overrules what, the strongest last.
-_ORDER = (StopKind.MAX_CLIPS, StopKind.HALT, StopKind.KEY_REFUSED, StopKind.SIGNAL)
+_ORDER = (
+    StopKind.DEADLINE,
+    StopKind.MAX_CLIPS,
+    StopKind.HALT,
+    StopKind.KEY_REFUSED,
+    StopKind.SIGNAL,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

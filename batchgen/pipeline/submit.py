@@ -137,6 +137,7 @@ class Submitter:
             self._not_intended(ticket)
             return None
         self._budget_full = False
+        self._flow.heed_deadline()
         if self._flow.stop is not None:  # the POST has not left, and must not any more
             self._over(ticket)
             await self._not_sent(submission)
@@ -167,6 +168,7 @@ class Submitter:
     async def _admitted(self) -> bool:
         """Wait for a slot and the pace; False when the run stops instead."""
         flow = self._flow
+        flow.heed_deadline()
         while flow.stop is None:
             if self._sent_all and flow.in_air == 0:
                 reason = f"{flow.sent} clips submitted, as many as this run may"
@@ -177,6 +179,7 @@ class Submitter:
                 flow.held_by = ""
                 return True
             await flow.pulse.wait(wait)
+            flow.heed_deadline()
         flow.held_by = ""
         return False
 

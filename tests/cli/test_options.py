@@ -219,3 +219,21 @@ async def test_dismissed_jobs_count_no_more_against_the_exit_code(house: House) 
     done = await house.run("jobs.yaml")
     assert done.code == 0, done.err
     assert "1 ordered, 0 delivered, 1 dismissed" in done.out
+
+
+async def test_a_deadline_leaves_the_rest_for_the_next_run(house: House) -> None:
+    """Exit code 4, what was sent is brought in, and the same command carries on."""
+    house.write(
+        [{"id": f"fox{n}", "prompt": f"Fox {n}"} for n in range(12)], limits={"submits_per_minute": 2}
+    )
+    ended = await house.run("jobs.yaml", "--deadline", "1s")
+    assert ended.code == 4
+    assert "the deadline has come" in ended.err
+    sent = house.calls()["submit"]
+    assert 1 <= sent <= 2
+    assert house.statuses() == {"succeeded": sent, "pending": 12 - sent}
+    again = await house.run("jobs.yaml", "--deadline", "06:00", "--submits-per-minute", "1000")
+    assert (again.code, house.statuses()) == (0, {"succeeded": 12})
+    wrong = await house.run("jobs.yaml", "--deadline", "25:00")
+    assert wrong.code == 2
+    assert "06:00" in wrong.err

@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -52,6 +52,7 @@ class Scene:
     drain: float = 900.0
     submit: bool = True
     max_clips: int | None = None
+    deadline: float | None = None  # seconds after the beginning
     resubmit: bool = False
     last_answer_known: bool = False
     free: int = 2**40
@@ -108,6 +109,7 @@ class Scene:
             drain=self.drain,
             submit=self.submit,
             max_clips=self.max_clips,
+            deadline=None if self.deadline is None else now() + timedelta(seconds=self.deadline),
             resubmit=self.resubmit,
             last_answer=now() if self.last_answer_known else None,
         )
