@@ -37,6 +37,7 @@ class View:
     ledger: Ledger
     warnings: tuple[Problem, ...]
     brake: Braked | None
+    elsewhere: int  # jobs of the file that are in other shards
 
 
 @contextmanager
@@ -44,16 +45,19 @@ def view(path: Path, options: Options, now: datetime) -> Iterator[View]:
     """Open a view of a job file.  Blocks.  Raises what a run would raise, the brake excepted."""
     place = resolve(path, options)
     with Staging() as staging:
-        loaded = load(place.job_file, staging)
+        loaded = load(place.job_file, staging, shard=place.shard)
         folder.refuse_without_ledger(place.output, place.ledger)
         with Ledger.scratch(
             place.ledger, origin=place.origin, now=now, switch=options.switch_service
         ) as ledger:
+            ledger.settle_shard(place.shard)
             brake = _reconcile(ledger, staging, place, options)
             if lock.holder(place.output, now) is None:
                 ledger.change(orders.interrupted)
             folder.scan_clips(ledger, place.output, thorough=options.verify)
-            yield View(place=place, ledger=ledger, warnings=loaded.warnings, brake=brake)
+            yield View(
+                place=place, ledger=ledger, warnings=loaded.warnings, brake=brake, elsewhere=loaded.elsewhere
+            )
 
 
 def _reconcile(ledger: Ledger, staging: Staging, place: Place, options: Options) -> Braked | None:
@@ -95,7 +99,7 @@ def check(path: Path, options: Options, now: datetime) -> Plan:
         cost = survey_only(ledger, place, Commands(job_file=str(path))).cost
         service = "the simulated service" if place.simulated else place.origin
         lines = [
-            f"{path}: {_jobs(standing.jobs)}, for {service}, to {place.output}",
+            f"{path}: {_jobs(standing.jobs)}{_of(seen)}, for {service}, to {place.output}",
             "",
             table,
             "",
@@ -108,6 +112,13 @@ def check(path: Path, options: Options, now: datetime) -> Plan:
         elif options.verify:
             lines.append(f"Every stored clip is there, to the byte: {_jobs(_delivered(standing), 'clip')}.")
         return Plan(text="\n".join(lines), warnings=seen.warnings, brake=seen.brake, missing=standing.missing)
+
+
+def _of(seen: View) -> str:
+    """Which part of the job file this is."""
+    if seen.place.shard is None:
+        return ""
+    return f" (shard {seen.place.shard}; {_jobs(seen.elsewhere)} in other shards)"
 
 
 def _delivered(standing: queries.Standing) -> int:

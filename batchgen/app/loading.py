@@ -9,6 +9,7 @@ from pathlib import Path
 from batchgen.errors import JobFileError
 from batchgen.jobfile import JobFile, open_job_file
 from batchgen.ledger import Staging
+from batchgen.ledger.portions import Shard
 from batchgen.model import Job, Problem, Source
 
 #: Problems and warnings that are listed at the most; a file with more has one cause, most likely.
@@ -24,11 +25,18 @@ class Loaded:
     """What reading found odd but not wrong."""
 
     jobs: int
+    elsewhere: int  # jobs of the file that are in other shards
     warnings: tuple[Problem, ...]
 
 
-def load(job_file: JobFile, staging: Staging, stopped: Callable[[], bool] = lambda: False) -> Loaded:
-    """Stage every job.  Blocks.  Raises JobFileError with all that is wrong, or Interrupted."""
+def load(
+    job_file: JobFile,
+    staging: Staging,
+    stopped: Callable[[], bool] = lambda: False,
+    *,
+    shard: Shard | None = None,
+) -> Loaded:
+    """Stage every job of this shard.  Blocks.  Raises JobFileError with all that is wrong, or Interrupted."""
     problems, warnings = _Bounded(), _Bounded()
     for problem in job_file.problems:
         (warnings if problem.warning else problems).add(problem)
@@ -43,7 +51,8 @@ def load(job_file: JobFile, staging: Staging, stopped: Callable[[], bool] = lamb
         (warnings if problem.warning else problems).add(problem)
     if problems.number:
         raise JobFileError(problems.sorted(job_file))
-    return Loaded(jobs=len(staging), warnings=warnings.sorted(job_file))
+    elsewhere = 0 if shard is None else staging.keep(shard.has)
+    return Loaded(jobs=len(staging), elsewhere=elsewhere, warnings=warnings.sorted(job_file))
 
 
 def read_jobs(path: str | Path) -> Iterator[Job]:

@@ -62,6 +62,7 @@ def open_ledger(
     )
     try:
         ledger.settle_output(os.path.relpath(place.output, place.ledger.parent))
+        ledger.settle_shard(place.shard)
     except BaseException:
         ledger.close()
         raise

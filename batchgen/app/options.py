@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from batchgen.budget import with_run_limits
+from batchgen.ledger.portions import Shard
 from batchgen.settings import Limits, OnUnknown, Settings
 
 DEFAULT_DRAIN = 900.0
@@ -15,12 +16,13 @@ DEFAULT_DRAIN = 900.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Options of a run, of ``collect``, and (the first five) of every command that takes a job file."""
+    """Options of a run, of ``collect``, and (the first six) of every command that takes a job file."""
 
     output: Path | None = None
     base_url: str | None = None
     simulate: bool = False
     allow_http: bool = False  # the key and the clips may travel unencrypted, also beyond this machine
+    shard: Shard | None = None  # only these jobs; the folder keeps to it
     switch_service: bool = False
     api_key_file: Path | None = None
     in_flight: int | None = None

@@ -88,7 +88,7 @@ async def _opened(
     """The folder's ledger, locked, with the job file's jobs in it; the reports are rewritten after."""
     place = await asyncio.to_thread(resolve, path, options)
     with Staging() as staging:
-        await asyncio.to_thread(load, place.job_file, staging)
+        await asyncio.to_thread(load, place.job_file, staging, shard=place.shard)
         async with lock.hold(place.output, place.ledger, wait=options.wait_lock, now=now):
             ledger = await asyncio.to_thread(_open, place, options, staging, now(), warn)
             try:

@@ -10,6 +10,7 @@ from batchgen.app.options import Options
 from batchgen.errors import ConfigError
 from batchgen.hailuo import normal_origin
 from batchgen.jobfile import CLEAR_TEXT, JobFile, is_clear_text, open_job_file
+from batchgen.ledger.portions import Shard
 from batchgen.settings import Settings
 
 SIMULATED = "simulated"
@@ -28,6 +29,7 @@ class Place:
     base_url: str
     origin: str  # as the ledger keeps it
     simulated: bool
+    shard: Shard | None = None
 
     @property
     def clear_text(self) -> bool:
@@ -63,6 +65,7 @@ def resolve(path: Path, options: Options) -> Place:
         base_url=base_url,
         origin=SIMULATED if options.simulate else normal_origin(base_url),
         simulated=options.simulate,
+        shard=options.shard,
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from pathlib import Path
 
 from batchgen.app.place import Place
 from batchgen.errors import LedgerError
 from batchgen.ledger import rebuild
+from batchgen.ledger.portions import Shard
 from batchgen.reports.manifest import MANIFEST, read_manifest
+from batchgen.reports.rows import Row
 
 #: Whose the restored submissions are: the manifest does not say under which account label they were made.
 ACCOUNT = "default"
@@ -25,7 +28,11 @@ def rebuild_from_manifest(place: Place, now: datetime, warn: Callable[[str], Non
         raise LedgerError(f"{manifest}: there is no manifest to rebuild the ledger from")
     torn: list[int] = []
     rows = read_manifest(manifest, torn=torn.append)
-    rebuilt = rebuild.restore(place.ledger, rows, origin=place.origin, now=now, account=ACCOUNT)
+    if place.shard is not None:
+        rows = _only(place.shard, rows, manifest)
+    rebuilt = rebuild.restore(
+        place.ledger, rows, origin=place.origin, now=now, account=ACCOUNT, shard=place.shard
+    )
     for line in torn:
         warn(f"{manifest}:{line}: this line is damaged and was left out")
     for problem in rebuilt.problems:
@@ -40,6 +47,16 @@ def rebuild_from_manifest(place: Place, now: datetime, warn: Callable[[str], Non
             f"{manifest}: the ledger was restored without the damaged rows named above, and nothing was sent: their "
             "jobs count as never ordered. See what `batchgen check` would submit, then run without --rebuild-ledger"
         )
+
+
+def _only(shard: Shard, rows: Iterable[Row], manifest: Path) -> Iterator[Row]:
+    """The rows, as long as they are of this shard.  Raises LedgerError."""
+    for row in rows:
+        if not shard.has(str(row["id"])):
+            raise LedgerError(
+                f"{manifest}: job {row['id']} is not in shard {shard}: this folder has another shard, or none"
+            )
+        yield row
 
 
 def refuse_after_rebuild(place: Place, to_submit: int) -> None:

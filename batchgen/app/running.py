@@ -58,7 +58,9 @@ async def run(
     )
     with Staging() as staging:
         try:
-            loaded = await asyncio.to_thread(load, place.job_file, staging, this.stopper.asked)
+            loaded = await asyncio.to_thread(
+                load, place.job_file, staging, this.stopper.asked, shard=place.shard
+            )
         except Interrupted:
             return _nothing_done(this)
         key = _key(this)

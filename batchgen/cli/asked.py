@@ -40,7 +40,11 @@ def look(given: params.Given) -> screen.Look:
 def commands(job_file: Path, given: params.Given) -> Commands:
     """What must stand in a command that is shown, so that it finds the same folder and service."""
     words: list[str] = []
-    for option, value in (("-o", given["output"]), ("--base-url", given["base_url"])):
+    for option, value in (
+        ("-o", given["output"]),
+        ("--base-url", given["base_url"]),
+        ("--shard", given["shard"]),
+    ):
         if value is not None:
             words += [option, str(value)]
     words += [f"--{name.replace('_', '-')}" for name in ("allow_http", "simulate") if given[name]]

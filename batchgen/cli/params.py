@@ -14,6 +14,7 @@ import click
 from batchgen.app.deadline import parse_deadline
 from batchgen.app.this_run import utc_now
 from batchgen.jobfile import parse_amount, parse_base_url, parse_duration
+from batchgen.ledger.portions import Shard
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,6 +25,7 @@ class Given(TypedDict, total=False):
     output: Path | None
     base_url: str | None
     simulate: bool
+    shard: Shard | None
     allow_http: bool
     verbose: bool
     quiet: bool
@@ -110,6 +112,19 @@ class Deadline(click.ParamType[datetime]):
             self.fail(str(error), param, ctx)
 
 
+class Part(click.ParamType[Shard]):
+    """A shard such as ``1/3``."""
+
+    name = "shard"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        """The shard, or click's error."""
+        try:
+            return Shard.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 class BaseUrl(click.ParamType[str]):
     """The address of a service."""
 
@@ -139,6 +154,12 @@ _EVERYWHERE = (
         help="Accept http beyond this machine: the key and the clips then travel unencrypted.",
     ),
     click.option("--simulate", is_flag=True, help="Use the built-in simulated service; costs nothing."),
+    click.option(
+        "--shard",
+        metavar="I/N",
+        type=Part(),
+        help="Only the I-th of N parts of the jobs, in an output folder of its own.",
+    ),
     click.option("-v", "--verbose", is_flag=True, help="Tell every change of status."),
     click.option("-q", "--quiet", is_flag=True, help="Tell only warnings and problems."),
     click.option("--no-color", is_flag=True, help="Use no colors."),

@@ -17,6 +17,7 @@ from batchgen.errors import DiskFull, LedgerError, LedgerNotWritable
 from batchgen.ledger import opening, queries
 from batchgen.ledger.anchor import Anchor
 from batchgen.ledger.log import Log, is_incomplete, make_whole
+from batchgen.ledger.portions import Shard
 from batchgen.ledger.reconcile import Reconciled, reconcile
 from batchgen.ledger.refusals import not_opened
 from batchgen.ledger.reserve import Reserve
@@ -197,6 +198,23 @@ class Ledger:
                 f"{self.path}: this ledger belongs to the output folder {known} (seen from the ledger), and "
                 f"this run is for {name}: its clips would be looked for in the wrong place"
             )
+
+    def settle_shard(self, shard: Shard | None) -> None:
+        """Keep which part of the jobs this folder has.  Raises LedgerError when it has another."""
+        known, wanted = self.fact("shard"), "" if shard is None else str(shard)
+        if known == wanted:
+            return
+        if known:
+            raise LedgerError(
+                f"{self.path}: this output folder has shard {known} of its jobs: give --shard {known}, or another "
+                "output folder (-o)"
+            )
+        if self.ask(lambda db: db.execute("SELECT 1 FROM jobs LIMIT 1").fetchone()) is not None:
+            raise LedgerError(
+                f"{self.path}: this output folder was begun without --shard and has all jobs of its job file; give "
+                "each shard an output folder of its own (-o)"
+            )
+        self.change(lambda db: db.execute("INSERT INTO facts VALUES ('shard', ?)", (wanted,)))
 
     # --- during a run: these never block the loop ------------------------------------------------------
 

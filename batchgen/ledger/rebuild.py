@@ -20,7 +20,7 @@ from batchgen.ledger import opening
 from batchgen.ledger.book import fix_file, insert, update
 from batchgen.ledger.database import first_facts
 from batchgen.ledger.layout import set_layout
-from batchgen.ledger.portions import clip_name
+from batchgen.ledger.portions import Shard, clip_name
 from batchgen.ledger.refusals import not_opened
 from batchgen.ledger.remembered import Columns, Remembered, RememberedJob, remember
 from batchgen.ledger.rows import folded, sure_time, to_json
@@ -43,7 +43,13 @@ class Rebuilt:
 
 
 def restore(
-    path: Path, rows: Iterable[Mapping[str, object]], *, origin: str, now: datetime, account: str
+    path: Path,
+    rows: Iterable[Mapping[str, object]],
+    *,
+    origin: str,
+    now: datetime,
+    account: str,
+    shard: Shard | None = None,
 ) -> Rebuilt:
     """Make the ledger ``path`` from the rows of a manifest.  Blocks.  It is there whole, or not at all.
 
@@ -58,7 +64,7 @@ def restore(
         opening.refuse_network(path, opening.mounts())
         opening.create(
             path,
-            first_facts(origin, now),
+            first_facts(origin, now) | ({} if shard is None else {"shard": str(shard)}),
             lambda connection: outcome.append(rebuild(connection, rows, origin=origin, account=account)),
         )
     except (sqlite3.Error, OSError) as error:

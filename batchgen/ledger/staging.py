@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -83,6 +83,13 @@ class Staging:
         yield from self._repeats(limit)
         self._connection.execute(f"DELETE FROM jobs WHERE {_IS_REPEAT}")
         yield from self._same_names(limit)
+
+    def keep(self, chosen: Callable[[str], bool]) -> int:
+        """Forget every job whose id is not chosen, after ``settle``; the number of those."""
+        self._flush()
+        self._connection.create_function("chosen", 1, chosen, deterministic=True)
+        with _temporary_files():
+            return self._connection.execute("DELETE FROM jobs WHERE NOT chosen(id)").rowcount
 
     def __len__(self) -> int:
         """How many jobs there are."""
