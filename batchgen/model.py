@@ -320,6 +320,7 @@ class Record:
     dismissed: str | None  # the reason
     warnings: tuple[str, ...]
     attempts: tuple[Attempt, ...]  # oldest first, those that were not accepted among them
+    selected: bool = True  # whether the command is about this job
 
     @property
     def newest(self) -> Attempt | None:

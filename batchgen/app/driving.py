@@ -27,8 +27,8 @@ from batchgen.simulator import Simulator
 async def drive(this: Run, ledger: Ledger, key: str, held: Ground) -> Stop | None:
     """Run the pipeline, if there is anything to do."""
     place = this.place
-    under_way = await ledger.read(lambda db: queries.under_way(db, place.name, place.origin))
-    standing = await ledger.read(lambda db: queries.standing(db, place.name))
+    under_way = await ledger.read(lambda db: queries.under_way(db, place.name, place.origin, ledger.among))
+    standing = await ledger.read(lambda db: queries.standing(db, place.name, ledger.among))
     submits = this.submit and bool(standing.to_submit)
     if not under_way and not submits:
         return this.stopper.stop
@@ -102,7 +102,9 @@ async def _assemble(
             per_minute=limits.submits_per_minute,
             earlier=[clock - (now - at).total_seconds() for at in sent],
         ),
-        next_orders=lambda after, most: ledger.read(lambda db: queries.orders(db, place.name, after, most)),
+        next_orders=lambda after, most: ledger.read(
+            lambda db: queries.orders(db, place.name, after, most, ledger.among)
+        ),
         observers=[*this.observers, appender],
         now=this.now,
         free_bytes=held.free_bytes,

@@ -23,7 +23,7 @@ from batchgen.budget import LIST_CURRENCY, Kind, about, shown
 from batchgen.errors import Braked, ConfigError
 from batchgen.ledger import Ledger, Staging, orders, queries
 from batchgen.ledger.spending import spent_where
-from batchgen.model import Problem
+from batchgen.model import Problem, Record
 from batchgen.reports.commands import Commands
 from batchgen.reports.plan import plan_table
 from batchgen.reports.summary import status_table
@@ -54,6 +54,9 @@ def view(path: Path, options: Options, now: datetime) -> Iterator[View]:
             brake = _reconcile(ledger, staging, place, options)
             if lock.holder(place.output, now) is None:
                 ledger.change(orders.interrupted)
+            ledger.select(options.selection, place.name)
+            if options.regenerate_changed and options.selection:
+                ledger.change(lambda db: orders.regenerate_changed(db, place.name, ledger.among))
             folder.scan_clips(ledger, place.output, thorough=options.verify)
             yield View(
                 place=place, ledger=ledger, warnings=loaded.warnings, brake=brake, elsewhere=loaded.elsewhere
@@ -67,7 +70,7 @@ def _reconcile(ledger: Ledger, staging: Staging, place: Place, options: Options)
             place.name,
             exists=place.job_file_exists,
             accept_new=accept_new,
-            regenerate_changed=options.regenerate_changed,
+            regenerate_changed=options.regenerate_changed and not options.selection,
         )
 
     try:
@@ -92,14 +95,16 @@ def check(path: Path, options: Options, now: datetime) -> Plan:
     """The plan of a run.  Blocks.  Raises as a run does before it sends anything."""
     with view(path, options, now) as seen:
         place, ledger = seen.place, seen.ledger
-        standing = ledger.ask(lambda db: queries.standing(db, place.name))
-        clips = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name))
+        standing = ledger.ask(lambda db: queries.standing(db, place.name, ledger.among))
+        clips = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name, ledger.among))
         refuse_unpriced(place, options, clips)
-        table = plan_table(ledger.ask(lambda db: queries.records(db, place.name)))
-        cost = survey_only(ledger, place, Commands(job_file=str(path))).cost
+        table = plan_table(_selected(ledger, place))
+        findings = survey_only(ledger, place, Commands(job_file=str(path)))
+        cost = findings.cost
         service = "the simulated service" if place.simulated else place.origin
+        part = _of(seen, findings.tally.not_selected)
         lines = [
-            f"{path}: {_jobs(standing.jobs)}{_of(seen)}, for {service}, to {place.output}",
+            f"{path}: {_jobs(standing.jobs)}{part}, for {service}, to {place.output}",
             "",
             table,
             "",
@@ -114,11 +119,17 @@ def check(path: Path, options: Options, now: datetime) -> Plan:
         return Plan(text="\n".join(lines), warnings=seen.warnings, brake=seen.brake, missing=standing.missing)
 
 
-def _of(seen: View) -> str:
+def _of(seen: View, not_selected: int) -> str:
     """Which part of the job file this is."""
-    if seen.place.shard is None:
-        return ""
-    return f" (shard {seen.place.shard}; {_jobs(seen.elsewhere)} in other shards)"
+    parts = [f"{_jobs(not_selected)} not selected"] if not_selected else []
+    if seen.place.shard is not None:
+        parts.insert(0, f"shard {seen.place.shard}, {_jobs(seen.elsewhere)} in other shards")
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _selected(ledger: Ledger, place: Place) -> Iterator[Record]:
+    records = ledger.ask(lambda db: queries.records(db, place.name, ledger.among))
+    return (record for record in records if record.selected)
 
 
 def _delivered(standing: queries.Standing) -> int:

@@ -28,7 +28,7 @@ def open_for(this: Run, staging: Staging) -> Ledger:
                 place.name,
                 exists=place.job_file_exists,
                 accept_new=options.accept_new,
-                regenerate_changed=options.regenerate_changed and this.submit,
+                regenerate_changed=options.regenerate_changed and this.submit and not options.selection,
             )
         except Braked as brake:
             if this.submit:
@@ -36,7 +36,7 @@ def open_for(this: Run, staging: Staging) -> Ledger:
             this.warn(f"{brake}; until a run has accepted them with --accept-new the old jobs count")
         tidy(this, ledger)
         if this.submit:
-            kinds = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name))
+            kinds = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name, ledger.among))
             refuse_unpriced(place, options, kinds)
             if options.rebuild_ledger:
                 refuse_after_rebuild(place, sum(kinds.values()))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from batchgen.budget import with_run_limits
 from batchgen.ledger.portions import Shard
+from batchgen.ledger.selection import Selection
 from batchgen.settings import Limits, OnUnknown, Settings
 
 DEFAULT_DRAIN = 900.0
@@ -23,6 +24,9 @@ class Options:
     simulate: bool = False
     allow_http: bool = False  # the key and the clips may travel unencrypted, also beyond this machine
     shard: Shard | None = None  # only these jobs; the folder keeps to it
+    only: tuple[str, ...] = ()  # ids or globs: which jobs the command is about
+    where: tuple[str, ...] = ()  # KEY=VALUE, likewise
+    sample: int | None = None  # so many of them, chosen by their ids
     switch_service: bool = False
     api_key_file: Path | None = None
     in_flight: int | None = None
@@ -38,6 +42,11 @@ class Options:
     rebuild_ledger: bool = False
     verify: bool = False  # of ``check``: read every stored clip
     wait_lock: float = 0.0
+
+    @property
+    def selection(self) -> Selection:
+        """Which jobs the command is about."""
+        return Selection(only=self.only, where=self.where, sample=self.sample)
 
     def applied_to(self, settings: Settings) -> Settings:
         """The settings with what these options overrule."""

@@ -17,6 +17,7 @@ from batchgen.app.place import Place, resolve
 from batchgen.app.reporting import write_reports
 from batchgen.errors import Braked, ConfigError
 from batchgen.ledger import Ledger, Staging, orders
+from batchgen.ledger.selecting import Among
 from batchgen.reports.commands import Commands
 
 Warn = Callable[[str], None]
@@ -36,17 +37,21 @@ async def retry(
 
     Raises ConfigError when one of those named can't be ordered again, and then has changed nothing.
     """
-    if not (ids or failed or unknown):
+    if not (ids or failed or unknown or options.selection):
         raise ConfigError("which jobs? Name their ids, or give --failed or --unknown")
+    _refuse_both(ids, options)
+    failed = failed or not (ids or unknown)
 
-    def change(db: sqlite3.Connection, place: Place) -> tuple[str, ...]:
-        ordered = orders.order_again(db, ids, failed=failed, unknown=unknown, job_file=place.name)
+    def change(db: sqlite3.Connection, place: Place, among: Among) -> tuple[str, ...]:
+        ordered = orders.order_again(
+            db, ids, failed=failed, unknown=unknown, job_file=place.name, among=among
+        )
         if ordered.refusals:
             raise ConfigError("nothing was changed:\n" + "\n".join(ordered.refusals))
         return ordered.ids
 
     async with _opened(path, options, now, warn) as (place, ledger):
-        return await asyncio.to_thread(ledger.change, lambda db: change(db, place))
+        return await asyncio.to_thread(ledger.change, lambda db: change(db, place, ledger.among))
 
 
 async def adopt(
@@ -73,12 +78,30 @@ async def dismiss(
     *,
     now: Callable[[], datetime],
     warn: Warn,
-) -> None:
-    """Settle failed, unknown or held jobs for good.  Raises ConfigError, and then has changed nothing."""
+) -> int:
+    """Settle failed, unknown or held jobs for good: those named, or all that are selected; how many.
+
+    Raises ConfigError, and then has changed nothing.
+    """
     if not reason.strip():
         raise ConfigError("give a reason: it stands in the manifest")
-    async with _opened(path, options, now, warn) as (_, ledger):
-        await asyncio.to_thread(ledger.change, lambda db: orders.dismiss(db, ids, reason.strip()))
+    if not (ids or options.selection):
+        raise ConfigError("which jobs? Name their ids, or select some with --only or --where")
+    _refuse_both(ids, options)
+
+    def change(db: sqlite3.Connection, place: Place, among: Among) -> int:
+        if options.selection:
+            return orders.dismiss_selected(db, place.name, among, reason.strip())
+        orders.dismiss(db, ids, reason.strip())
+        return len(ids)
+
+    async with _opened(path, options, now, warn) as (place, ledger):
+        return await asyncio.to_thread(ledger.change, lambda db: change(db, place, ledger.among))
+
+
+def _refuse_both(ids: Sequence[str], options: Options) -> None:
+    if ids and options.selection:
+        raise ConfigError("name the ids, or select jobs with --only, --where or --sample; not both")
 
 
 @asynccontextmanager
@@ -115,5 +138,10 @@ def _open(place: Place, options: Options, staging: Staging, now: datetime, warn:
     except BaseException:
         ledger.close()
         raise
-    ledger.change(orders.interrupted)
+    try:
+        ledger.change(orders.interrupted)
+        ledger.select(options.selection, place.name)
+    except BaseException:
+        ledger.close()
+        raise
     return ledger

@@ -48,8 +48,9 @@ class Survey:
         """The same records, looked at."""
         for record in records:
             self._tally.add(record)
-            self._costs.add(record)
-            self._attention.add(record)
+            if record.selected:
+                self._costs.add(record)
+                self._attention.add(record)
             yield record
 
     def findings(self) -> Findings:
@@ -67,7 +68,7 @@ def write_reports(ledger: Ledger, place: Place, commands: Commands) -> Findings:
     """Rewrite manifest, metadata and card from the ledger in one pass.  Blocks.  Raises OSError."""
     survey = Survey(commands, place)
     (place.output / "videos").mkdir(exist_ok=True)
-    records = ledger.ask(lambda db: queries.records(db, place.name))
+    records = ledger.ask(lambda db: queries.records(db, place.name, ledger.among))
     contents = ManifestWriter(place.output).rewrite(survey.watch(records))
     write_card(place.output, contents, simulated=place.simulated)
     return survey.findings()
@@ -76,7 +77,7 @@ def write_reports(ledger: Ledger, place: Place, commands: Commands) -> Findings:
 def survey_only(ledger: Ledger, place: Place, commands: Commands) -> Findings:
     """The same findings without writing anything.  Blocks."""
     survey = Survey(commands, place)
-    for _ in survey.watch(ledger.ask(lambda db: queries.records(db, place.name))):
+    for _ in survey.watch(ledger.ask(lambda db: queries.records(db, place.name, ledger.among))):
         pass
     return survey.findings()
 

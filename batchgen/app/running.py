@@ -107,7 +107,7 @@ def _key(this: Run) -> str:
 async def _run_locked(this: Run, ledger: Ledger, key: str, held: Ground) -> RunResult:
     place = this.place
     started = asyncio.get_running_loop().time()
-    standing = await ledger.read(lambda db: queries.standing(db, place.name))
+    standing = await ledger.read(lambda db: queries.standing(db, place.name, ledger.among))
     event = RunStarted(
         at=this.now(),
         job_file=str(place.job_file.path),
@@ -120,7 +120,7 @@ async def _run_locked(this: Run, ledger: Ledger, key: str, held: Ground) -> RunR
     this.tell(event)
     stop = await drive(this, ledger, key, held)
     findings, written = await asyncio.to_thread(_report, this, ledger, held)
-    standing = await ledger.read(lambda db: queries.standing(db, place.name))
+    standing = await ledger.read(lambda db: queries.standing(db, place.name, ledger.among))
     result = RunResult(
         exit_code=exit_code(standing, stop, written=written),
         sentence=findings.sentence,

@@ -21,8 +21,11 @@ def tidy(this: Run, ledger: Ledger) -> None:
             f"the last run ended while {_few(interrupted)} {_were(interrupted)} being submitted: "
             "perhaps accepted, perhaps charged"
         )
+    ledger.select(options.selection, place.name)
+    if this.submit and options.regenerate_changed and options.selection:
+        ledger.change(lambda db: orders.regenerate_changed(db, place.name, ledger.among))
     if this.submit and place.settings.on_unknown is OnUnknown.RESUBMIT:
-        again = ledger.change(lambda db: orders.resubmit_unknown(db, place.name))
+        again = ledger.change(lambda db: orders.resubmit_unknown(db, place.name, ledger.among))
         if again:
             this.warn(f"ordered again by on_unknown: resubmit: {_few(again)}")
     scan = folder.scan_clips(ledger, place.output, thorough=options.restore_missing)

@@ -50,7 +50,12 @@ def commands(job_file: Path, given: params.Given) -> Commands:
     words += [f"--{name.replace('_', '-')}" for name in ("allow_http", "simulate") if given[name]]
     key_file = given.get("api_key_file")
     running = () if key_file is None else ("--api-key-file", str(key_file))
-    return Commands(job_file=str(job_file), options=tuple(words), run_options=running)
+    return Commands(
+        job_file=str(job_file),
+        options=tuple(words),
+        run_options=running,
+        selection=options(given).selection.words(),
+    )
 
 
 def blocking(coroutine: Coroutine[Any, Any, T]) -> T:

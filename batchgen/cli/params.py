@@ -15,6 +15,7 @@ from batchgen.app.deadline import parse_deadline
 from batchgen.app.this_run import utc_now
 from batchgen.jobfile import parse_amount, parse_base_url, parse_duration
 from batchgen.ledger.portions import Shard
+from batchgen.ledger.selection import parse_where
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,6 +27,9 @@ class Given(TypedDict, total=False):
     base_url: str | None
     simulate: bool
     shard: Shard | None
+    only: tuple[str, ...]
+    where: tuple[str, ...]
+    sample: int | None
     allow_http: bool
     verbose: bool
     quiet: bool
@@ -125,6 +129,20 @@ class Part(click.ParamType[Shard]):
             self.fail(str(error), param, ctx)
 
 
+class Where(click.ParamType[str]):
+    """A key and a value."""
+
+    name = "where"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text as it is, or click's error."""
+        try:
+            parse_where(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
 class BaseUrl(click.ParamType[str]):
     """The address of a service."""
 
@@ -163,6 +181,25 @@ _EVERYWHERE = (
     click.option("-v", "--verbose", is_flag=True, help="Tell every change of status."),
     click.option("-q", "--quiet", is_flag=True, help="Tell only warnings and problems."),
     click.option("--no-color", is_flag=True, help="Use no colors."),
+)
+
+_SELECTING = (
+    click.option(
+        "--only", metavar="ID|GLOB", multiple=True, help="Only the jobs of these ids; may be repeated."
+    ),
+    click.option(
+        "--where",
+        metavar="KEY=VALUE",
+        multiple=True,
+        type=Where(),
+        help="Only jobs with this value in their request, metadata or status; may be repeated.",
+    ),
+    click.option(
+        "--sample",
+        metavar="N",
+        type=COUNT,
+        help="Only N of them, chosen by their ids: the same ones each time.",
+    ),
 )
 
 _LOCKING = (
@@ -243,6 +280,11 @@ _SUBMITTING = (
 def everywhere(function: F) -> F:
     """Options of all commands that take a job file."""
     return _with(_EVERYWHERE, function)
+
+
+def selecting(function: F) -> F:
+    """Options of the commands that can be about some of the jobs."""
+    return _with(_SELECTING, function)
 
 
 def locking(function: F) -> F:

@@ -22,6 +22,8 @@ from batchgen.ledger.reconcile import Reconciled, reconcile
 from batchgen.ledger.refusals import not_opened
 from batchgen.ledger.reserve import Reserve
 from batchgen.ledger.rows import to_time
+from batchgen.ledger.selecting import Among, select
+from batchgen.ledger.selection import Selection
 from batchgen.ledger.snapshot import snapshot
 from batchgen.ledger.staging import Staging
 from batchgen.ledger.transaction import transaction
@@ -39,6 +41,7 @@ class Ledger:
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.path = path
+        self.among = Among.EVERY  # of which jobs queries are to speak
         self._connection = connection
         self._reader = opening.connect(path)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="batchgen-ledger-reader")
@@ -215,6 +218,12 @@ class Ledger:
                 "each shard an output folder of its own (-o)"
             )
         self.change(lambda db: db.execute("INSERT INTO facts VALUES ('shard', ?)", (wanted,)))
+
+    def select(self, selection: Selection, job_file: str) -> None:
+        """Settle which jobs of the job file this command is about, as they stand now.  Raises ConfigError."""
+        if selection:
+            select(self._reader, self._connection, selection, job_file)
+            self.among = Among.SELECTED
 
     # --- during a run: these never block the loop ------------------------------------------------------
 

@@ -6,13 +6,14 @@ Each function is one change, run in a transaction; what can't be done for a job 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from batchgen.errors import ConfigError
 from batchgen.ledger.queries import find
 from batchgen.ledger.rows import folded, to_time
+from batchgen.ledger.selecting import Among
 from batchgen.model import Reason, Status
 
 
@@ -37,11 +38,18 @@ def interrupted(db: sqlite3.Connection) -> list[str]:
 
 
 def order_again(
-    db: sqlite3.Connection, ids: Sequence[str], *, failed: bool, unknown: bool, job_file: str
+    db: sqlite3.Connection,
+    ids: Sequence[str],
+    *,
+    failed: bool,
+    unknown: bool,
+    job_file: str,
+    among: Among = Among.EVERY,
 ) -> Ordered:
-    """Make jobs pending again: those named, or all that failed or whose outcome is unknown."""
+    """Make jobs pending again: those named, or all selected ones that failed or whose outcome is unknown."""
     once = dict.fromkeys(map(folded, ids))
-    rows = [_standing(db, id_, job_file) for id_ in once] if ids else _all_of(db, job_file, failed, unknown)
+    statuses = {status for status, on in ((Status.FAILED, failed), (Status.UNKNOWN, unknown)) if on}
+    rows = [_standing(db, id_, job_file) for id_ in once] if ids else _all_of(db, job_file, statuses, among)
     done, refusals = [], []
     for row in rows:
         refusal = why_not_again(Status(row["status"]), unknown=unknown, changed=bool(row["changed"]))
@@ -86,12 +94,13 @@ def _standing(db: sqlite3.Connection, id_: str, job_file: str) -> sqlite3.Row:
     return row
 
 
-def _all_of(db: sqlite3.Connection, job_file: str, failed: bool, unknown: bool) -> list[sqlite3.Row]:  # noqa: FBT001  two switches of the command
-    wanted = [str(status) for status, on in ((Status.FAILED, failed), (Status.UNKNOWN, unknown)) if on]
+def _all_of(
+    db: sqlite3.Connection, job_file: str, statuses: Collection[Status], among: Among
+) -> list[sqlite3.Row]:
     return db.execute(
-        "SELECT * FROM standing WHERE job_file = ? AND in_job_file AND dismissed IS NULL "
-        f"AND status IN ({', '.join('?' * len(wanted))}) ORDER BY position",
-        (job_file, *wanted),
+        f"SELECT * FROM standing WHERE job_file = ? AND in_job_file AND dismissed IS NULL AND {among.sql()} "
+        f"AND status IN ({', '.join('?' * len(statuses))}) ORDER BY position",
+        (job_file, *map(str, statuses)),
     ).fetchall()
 
 
@@ -109,10 +118,21 @@ def order_anew(db: sqlite3.Connection, keys: Iterable[int], reason: Reason) -> N
 RESUBMITTABLE = "status = 'unknown' AND in_job_file AND NOT resubmitted AND NOT changed AND dismissed IS NULL"
 
 
-def resubmit_unknown(db: sqlite3.Connection, job_file: str) -> list[str]:
+def regenerate_changed(db: sqlite3.Connection, job_file: str, among: Among) -> int:
+    """By the user's word: held jobs that are selected are ordered anew, as they read now; how many."""
+    rows = db.execute(
+        "SELECT key FROM jobs WHERE changed AND job_file = ? AND in_job_file AND dismissed IS NULL "
+        f"AND {among.sql()}",
+        (job_file,),
+    ).fetchall()
+    order_anew(db, [row["key"] for row in rows], Reason.REGENERATE)
+    return len(rows)
+
+
+def resubmit_unknown(db: sqlite3.Connection, job_file: str, among: Among = Among.EVERY) -> list[str]:
     """By the user's standing order: jobs of unknown outcome are ordered again, once per job, ever."""
     rows = db.execute(
-        f"SELECT key, id FROM standing WHERE job_file = ? AND {RESUBMITTABLE}",
+        f"SELECT key, id FROM standing WHERE job_file = ? AND {RESUBMITTABLE} AND {among.sql()}",
         (job_file,),
     ).fetchall()
     order_anew(db, [row["key"] for row in rows], Reason.RESUBMIT)
@@ -175,6 +195,20 @@ def dismiss(db: sqlite3.Connection, ids: Sequence[str], reason: str) -> None:
                 f"job {id_} is {record.status}: only failed, unknown and held jobs can be dismissed"
             )
         db.execute("UPDATE jobs SET dismissed = ? WHERE id_folded = ?", (reason, folded(id_)))
+
+
+def dismiss_selected(db: sqlite3.Connection, job_file: str, among: Among, reason: str) -> int:
+    """Settle every selected job that can be dismissed, for good; how many."""
+    return db.execute(
+        f"UPDATE jobs SET dismissed = ? WHERE key IN ({_DISMISSIBLE} AND {among.sql('j.key')})",
+        (reason, job_file),
+    ).rowcount
+
+
+_DISMISSIBLE = """
+SELECT j.key FROM standing AS j LEFT JOIN submissions AS s ON s.key = j.newest
+WHERE j.job_file = ? AND j.in_job_file AND j.dismissed IS NULL
+  AND (j.status IN ('failed', 'unknown') OR j.changed OR (s.state = 'submitted' AND s.not_found_since IS NOT NULL))"""
 
 
 def note_missing(db: sqlite3.Connection, missing: Iterable[int], found: Iterable[int]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from batchgen.budget import Kind, from_micros, plain
 from batchgen.ledger.rows import folded, to_order, to_record, to_submission, to_time
+from batchgen.ledger.selecting import Among
 from batchgen.model import Order, Record, State, Status, Submission
 
 _PAGE = 500
@@ -18,23 +19,30 @@ _LONGEST_EXCHANGE = timedelta(minutes=5)
 SUBMITTABLE = "status = 'pending' AND in_job_file = 1 AND NOT changed AND dismissed IS NULL"
 
 
-#: Submissions with what a run must know of their jobs, one parameter: the job file of the run.
-SUBMISSIONS = """
-SELECT s.*, j.id AS job_id, j.in_job_file AND j.job_file = ? AND j.newest IS s.key AS current,
+def _submissions(among: Among) -> str:
+    return f"""
+SELECT s.*, j.id AS job_id,
+  j.in_job_file AND j.job_file = ? AND j.newest IS s.key AND {among.sql("j.key")} AS current,
   NOT EXISTS (SELECT 1 FROM submissions AS e WHERE e.job = s.job AND e.key < s.key AND e.state <> 'not_accepted')
     AS first
 FROM submissions AS s JOIN standing AS j ON j.key = s.job"""
+
+
+#: Submissions with what a run must know of their jobs, one parameter: the job file of the run.
+SUBMISSIONS = _submissions(Among.EVERY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How the jobs of a job file stand, in numbers."""
 
-    counts: dict[Status, int]  # of jobs in the job file
+    counts: dict[Status, int]  # of the jobs in the job file that are selected, as all that follow
     to_submit: int
     held: int  # edited after they were paid for
     dismissed: int
-    open_elsewhere: int  # paid and not on disk, of jobs that have left the file or were ordered anew
+    open_elsewhere: (
+        int  # paid and not on disk, of jobs that have left the file, were ordered anew or not selected
+    )
     unsettled: int  # neither succeeded nor dismissed: what keeps the exit code from being 0
     missing: int
 
@@ -44,15 +52,15 @@ class Standing:
         return sum(self.counts.values())
 
 
-def standing(db: sqlite3.Connection, job_file: str) -> Standing:
+def standing(db: sqlite3.Connection, job_file: str, among: Among = Among.EVERY) -> Standing:
     """Count the jobs of a job file by status."""
     counts = dict.fromkeys(Status, 0)
     sums = dict.fromkeys(("to_submit", "held", "dismissed", "unsettled", "missing"), 0)
-    for row in db.execute(_STANDING, (job_file,)):
+    for row in db.execute(_STANDING.format(among=among.sql()), (job_file,)):
         counts[Status(row["status"])] += row["jobs"]
         for name in sums:
             sums[name] += row[name] or 0
-    (elsewhere,) = db.execute(_OPEN_ELSEWHERE, (job_file,)).fetchone()
+    (elsewhere,) = db.execute(_OPEN_ELSEWHERE.format(among=among.sql("j.key")), (job_file,)).fetchone()
     return Standing(counts=counts, open_elsewhere=elsewhere, **sums)
 
 
@@ -63,37 +71,45 @@ SELECT status, count(*) AS jobs,
   sum(dismissed IS NOT NULL) AS dismissed,
   sum(missing AND dismissed IS NULL) AS missing,
   sum((status <> 'succeeded' OR changed OR missing) AND dismissed IS NULL) AS unsettled
-FROM standing WHERE job_file = ? AND in_job_file GROUP BY status"""
+FROM standing WHERE job_file = ? AND in_job_file AND {{among}} GROUP BY status"""
 
 _OPEN_ELSEWHERE = """
 SELECT count(*) FROM submissions AS s CROSS JOIN standing AS j ON j.key = s.job
-WHERE s.state IN ('submitted', 'generated') AND (NOT j.in_job_file OR j.newest IS NOT s.key)
+WHERE s.state IN ('submitted', 'generated') AND (NOT j.in_job_file OR j.newest IS NOT s.key OR NOT {among})
   AND j.job_file = ?"""
 
 
-def orders(db: sqlite3.Connection, job_file: str, after: int, limit: int) -> list[tuple[int, Order]]:
+def orders(
+    db: sqlite3.Connection, job_file: str, after: int, limit: int, among: Among = Among.EVERY
+) -> list[tuple[int, Order]]:
     """The next jobs to submit behind ``after``, a position in the job file, with their positions."""
     rows = db.execute(
-        f"SELECT * FROM standing WHERE job_file = ? AND position > ? AND {SUBMITTABLE} ORDER BY position LIMIT ?",
+        f"SELECT * FROM standing WHERE job_file = ? AND position > ? AND {SUBMITTABLE} AND {among.sql()} "
+        "ORDER BY position LIMIT ?",
         (job_file, after, limit),
     )
     return [(row["position"], to_order(row)) for row in rows]
 
 
-def to_submit_by_kind(db: sqlite3.Connection, job_file: str) -> dict[Kind, int]:
+def to_submit_by_kind(db: sqlite3.Connection, job_file: str, among: Among = Among.EVERY) -> dict[Kind, int]:
     """What the next run would submit: how many clips of each model, resolution and length."""
     rows = db.execute(
         f"SELECT model, resolution, duration, count(*) FROM standing WHERE job_file = ? AND {SUBMITTABLE} "
-        "GROUP BY model, resolution, duration ORDER BY model, resolution, duration",
+        f"AND {among.sql()} GROUP BY model, resolution, duration ORDER BY model, resolution, duration",
         (job_file,),
     )
     return {(row[0], row[1], row[2]): row[3] for row in rows}
 
 
-def under_way(db: sqlite3.Connection, job_file: str, origin: str) -> list[Submission]:
-    """Every submission at this service that has a task id and is not on disk, whatever became of its job."""
+def under_way(
+    db: sqlite3.Connection, job_file: str, origin: str, among: Among = Among.EVERY
+) -> list[Submission]:
+    """Every submission at this service that has a task id and is not on disk, whatever became of its job.
+
+    Of jobs that are not selected too; only they are not ``current``.
+    """
     rows = db.execute(
-        f"{SUBMISSIONS} WHERE s.state IN ('submitted', 'generated') AND s.origin = ? ORDER BY s.key",
+        f"{_submissions(among)} WHERE s.state IN ('submitted', 'generated') AND s.origin = ? ORDER BY s.key",
         (job_file, origin),
     )
     return list(map(to_submission, rows))
@@ -128,22 +144,27 @@ def answered_between(db: sqlite3.Connection, origin: str, since: datetime, until
     return [datetime.fromisoformat(row["at"]) for row in rows]
 
 
-def records(db: sqlite3.Connection, job_file: str | None = None) -> Iterator[Record]:
+def records(
+    db: sqlite3.Connection, job_file: str | None = None, among: Among = Among.EVERY
+) -> Iterator[Record]:
     """All jobs with their submissions in job-file order, those that left the file last.
 
-    ``job_file`` puts the jobs of that file first when several share the folder.
+    ``job_file`` puts the jobs of that file first when several share the folder.  Those that are not ``among`` the
+    selected ones come too, and say so.
     """
     blocks = db.execute("SELECT DISTINCT in_job_file, job_file FROM jobs").fetchall()
     for block in sorted(map(tuple, blocks), key=lambda block: (not block[0], block[1] != job_file, block[1])):
-        yield from _records_of(db, *block)
+        yield from _records_of(db, *block, among=among)
 
 
-def _records_of(db: sqlite3.Connection, in_job_file: int, job_file: str) -> Iterator[Record]:
+def _records_of(db: sqlite3.Connection, in_job_file: int, job_file: str, *, among: Among) -> Iterator[Record]:
     last = (-1, -1)
     while True:
-        rows = db.execute(_RECORDS, (in_job_file, job_file, *last, _PAGE)).fetchall()
+        rows = db.execute(
+            _RECORDS.format(among=among.sql()), (in_job_file, job_file, *last, _PAGE)
+        ).fetchall()
         for row in rows:
-            yield to_record(row, _attempts(db, row["key"]))
+            yield replace(to_record(row, _attempts(db, row["key"])), selected=bool(row["selected"]))
         if len(rows) < _PAGE:
             return
         last = (rows[-1]["position"], rows[-1]["key"])
@@ -151,7 +172,7 @@ def _records_of(db: sqlite3.Connection, in_job_file: int, job_file: str) -> Iter
 
 # Jobs that left and were never paid for are nothing that anybody needs to hear of.
 _RECORDS = """
-SELECT * FROM standing
+SELECT *, {among} AS selected FROM standing
 WHERE in_job_file = ? AND job_file = ? AND (position, key) > (?, ?)
   AND (in_job_file OR EXISTS (SELECT 1 FROM submissions WHERE job = standing.key AND state <> 'not_accepted'))
 ORDER BY position, key LIMIT ?"""

@@ -15,12 +15,14 @@ class Commands:
 
     ``job_file`` and ``options`` are those of the user's own command line (``-o``, ``--simulate``, ...), so
     that a command finds the same folder again; ``run_options`` are those that only a run and ``collect`` take
-    (``--api-key-file``).
+    (``--api-key-file``), ``selection`` those by which the user chose jobs (``--only``, ...): a command that
+    orders something must not be about more.
     """
 
     job_file: str
     options: tuple[str, ...] = ()
     run_options: tuple[str, ...] = ()
+    selection: tuple[str, ...] = ()
 
     def at(self, base_url: str) -> Commands:
         """The same commands for another service."""
@@ -32,7 +34,8 @@ class Commands:
 
     def run(self, *options: str) -> str:
         """Carry on with the job file."""
-        return self._words("batchgen", self._file, *self.options, *self.run_options, *options)
+        words = (*self.options, *self.run_options, *self.selection, *options)
+        return self._words("batchgen", self._file, *words)
 
     def collect(self) -> str:
         """Poll and download what is under way."""
@@ -44,7 +47,7 @@ class Commands:
 
     def retry(self, ids: Sequence[str], *options: str) -> str:
         """Order again: these jobs, or all that the options name."""
-        return self._on_jobs("retry", ids, options)
+        return self._on_jobs("retry", ids, options if ids else (*self.selection, *options))
 
     def adopt(self, job_id: str) -> str:
         """Bind a task to a job; ``TASK_ID`` is for the user to fill in."""

@@ -67,9 +67,13 @@ class Tally:
     left: Counter[Standing] = field(default_factory=Counter)
     ordered_again: int = 0  # charged anew on the user's word: retry, resubmit, regenerate
     paid_twice: int = 0  # charged anew without it
+    not_selected: int = 0  # jobs of the file that the command was not about; they count nowhere else
 
     def add(self, record: Record) -> None:
         """Count one job."""
+        if not record.selected:
+            self.not_selected += record.in_job_file
+            return
         if record.in_job_file:
             self.ordered += 1
             self.standings[standing(record)] += 1

@@ -42,6 +42,8 @@ def sentence(tally: Tally, cost: str | None = None) -> str:
     ``cost`` is told when it is known, as in ``398 CNY``.
     """
     parts = [", ".join(_counts(tally)), *([clean(cost)] if cost else []), _paid(tally)]
+    if tally.not_selected:
+        parts.insert(1, f"{count(tally.not_selected, 'job')} not selected")
     if tally.left:
         left = count(tally.left.total(), "job")
         verb = "has" if tally.left.total() == 1 else "have"

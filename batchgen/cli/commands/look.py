@@ -17,6 +17,7 @@ from batchgen.reports.terminal import clean
 @click.command()
 @params.JOB_FILE
 @params.everywhere
+@params.selecting
 @click.option(
     "--switch-service", is_flag=True, help="Plan for this service although the ledger belongs to another."
 )
@@ -50,6 +51,7 @@ def plan_only(job_file: Path, given: params.Given, *, show: str | None) -> int:
 @click.command()
 @params.JOB_FILE
 @params.everywhere
+@params.selecting
 def status(job_file: Path, **given: Unpack[params.Given]) -> int:
     """Show where every job stands, and what to do about those that need attention."""
     look = asked.look(given)

@@ -17,6 +17,7 @@ from batchgen.reports.terminal import clean
 @params.JOB_FILE
 @click.argument("ids", metavar="[ID ...]", nargs=-1)
 @params.everywhere
+@params.selecting
 @params.locking
 @click.option("--failed", is_flag=True, help="All jobs that have failed.")
 @click.option("--unknown", is_flag=True, help="All jobs of unknown outcome, or allow those named.")
@@ -56,16 +57,17 @@ def adopt(job_file: Path, id_: str, task_id: str, **given: Unpack[params.Given])
 
 @click.command()
 @params.JOB_FILE
-@click.argument("ids", metavar="ID ...", nargs=-1, required=True)
+@click.argument("ids", metavar="[ID ...]", nargs=-1)
 @params.everywhere
+@params.selecting
 @params.locking
 @click.option("--reason", metavar="TEXT", required=True, help="Why; it stands in the manifest.")
 def dismiss(job_file: Path, ids: tuple[str, ...], reason: str, **given: Unpack[params.Given]) -> int:
     """Settle failed, unknown or held jobs for good."""
-    asked.blocking(
+    number = asked.blocking(
         ordering.dismiss(job_file, asked.options(given), ids, reason, now=utc_now, warn=screen.warn)
     )
-    screen.say(f"{'1 job' if len(ids) == 1 else f'{len(ids)} jobs'} dismissed")
+    screen.say(f"{'1 job' if number == 1 else f'{number} jobs'} dismissed")
     return ExitCode.DONE
 
 

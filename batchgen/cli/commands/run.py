@@ -16,6 +16,7 @@ from batchgen.cli.commands.look import plan_only
 @params.JOB_FILE
 @params.everywhere
 @params.submitting
+@params.selecting
 @params.running
 @click.option("--dry-run", is_flag=True, help="The same as `batchgen check`: send and write nothing.")
 def run_(job_file: Path, **given: Unpack[params.Given]) -> int:
