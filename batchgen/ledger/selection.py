@@ -57,7 +57,7 @@ def parse_where(text: str) -> tuple[str, str]:
     key, sign, value = text.partition("=")
     if not sign or not key.strip():
         raise ValueError(f"{text!r} has no key and value: write it as KEY=VALUE, for example scene=library")
-    return key.strip(), _normal(value)
+    return _normal(key.strip()), _normal(value)
 
 
 class Matcher:

@@ -67,6 +67,9 @@ def dismiss(job_file: Path, ids: tuple[str, ...], reason: str, **given: Unpack[p
     number = asked.blocking(
         ordering.dismiss(job_file, asked.options(given), ids, reason, now=utc_now, warn=screen.warn)
     )
+    if not number:
+        screen.say("no job was dismissed: none of those selected has failed, is of unknown outcome or held")
+        return ExitCode.DONE
     screen.say(f"{'1 job' if number == 1 else f'{number} jobs'} dismissed")
     return ExitCode.DONE
 

@@ -1,0 +1,146 @@
+"""Parts of a job file: selections for a canary, shards for several machines."""
+
+from __future__ import annotations
+
+import pytest
+from whole.house import House
+
+from batchgen.ledger.portions import Shard
+from batchgen.simulator import Call, Code, Conditions
+
+JOBS: list[dict[str, object]] = [
+    {"id": f"fox{n}", "prompt": f"Fox {n}", "metadata": {"scene": "sea" if n % 2 else "land"}}
+    for n in range(12)
+]
+
+
+async def test_a_canary_is_the_beginning_of_the_whole(house: House) -> None:
+    """A sample that succeeds exits with 0, a larger one pays for the rest of it only, and so does the whole."""
+    house.write(JOBS)
+    plan = await house.run("check", "jobs.yaml", "--sample", "3")
+    assert "3 jobs (9 jobs not selected)" in plan.out
+    assert "would submit 3 clips" in plan.out
+    canary = await house.run("jobs.yaml", "--sample", "3")
+    assert canary.code == 0
+    assert "3 ordered, 3 delivered; 9 jobs not selected; " in canary.out
+    assert house.statuses() == {"succeeded": 3, "pending": 9}
+    assert all(row["in_job_file"] for row in house.rows())
+    larger = await house.run("jobs.yaml", "--sample", "5")
+    assert (larger.code, house.calls()["submit"]) == (0, 5)
+    assert (await house.run("jobs.yaml")).code == 0
+    assert (house.statuses(), house.calls()["submit"]) == ({"succeeded": 12}, 12)
+
+
+async def test_a_selection_by_id_and_by_value(house: House) -> None:
+    """Every part must hold, and what is not selected is neither sent nor counted."""
+    house.write(JOBS)
+    ended = await house.run("jobs.yaml", "--only", "fox1*", "--only", "fox2", "--where", "scene=land")
+    assert ended.code == 0
+    assert {row["id"] for row in house.rows() if row["status"] == "succeeded"} == {"fox10", "fox2"}
+    status = await house.run("status", "jobs.yaml", "--where", "scene=sea")
+    assert "6 ordered, 0 delivered, 6 not submitted; 6 jobs not selected; " in status.out
+    assert "--where scene=sea" in status.out  # in the command that carries on, with no more than that
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("run",), ("check",), ("status",), ("retry",), ("dismiss", "--reason", "x")],
+    ids=lambda c: c[0],
+)
+async def test_a_selection_that_matches_nothing_is_a_mistake(house: House, command: tuple[str, ...]) -> None:
+    """It is named, and nothing is sent."""
+    house.write(JOBS)
+    name, *options = command
+    ended = await house.run(name, "jobs.yaml", "--only", "cat*", *options)
+    assert (ended.code, house.calls()) == (2, {})
+    assert "no job matches --only 'cat*'" in ended.err
+
+
+async def test_jobs_are_ordered_again_or_dismissed_by_selection(house: House) -> None:
+    """Only those selected, and of them only those that it can be done with."""
+    house.sim.fault(Call.SUBMIT, Code(code=1026), Conditions())
+    house.write(JOBS)
+    assert (await house.run("jobs.yaml", "--only", "fox[0-5]")).code == 1
+    house.sim.clear_faults()
+    again = await house.run("retry", "jobs.yaml", "--where", "scene=sea")
+    assert "3 jobs are ordered again" in again.out
+    assert "--where scene=sea" in again.out
+    done = await house.run("dismiss", "jobs.yaml", "--where", "scene=land", "--reason", "not worth it")
+    assert "3 jobs dismissed" in done.out
+    assert {row["id"] for row in house.rows() if row["dismissed"]} == {"fox0", "fox2", "fox4"}
+    none = await house.run("dismiss", "jobs.yaml", "--only", "fox9", "--reason", "x")
+    assert (none.code, "no job was dismissed" in none.out) == (0, True)
+    both = await house.run("retry", "jobs.yaml", "fox1", "--only", "fox1")
+    assert (both.code, "not both" in both.err) == (2, True)
+
+
+async def test_only_selected_clips_are_regenerated(house: House) -> None:
+    """An edit of the defaults holds every job; a canary of the new ones leaves the others held."""
+    house.write(JOBS[:4])
+    await house.run("jobs.yaml")
+    house.write([{**job, "prompt": f"{job['prompt']} at night"} for job in JOBS[:4]])
+    ended = await house.run("jobs.yaml", "--regenerate-changed", "--only", "fox1")
+    assert (ended.code, house.calls()["submit"]) == (0, 5)
+    assert {row["id"]: row["changed"] for row in house.rows()} == {
+        "fox0": True, "fox1": False, "fox2": True, "fox3": True,
+    }  # fmt: skip
+
+
+# --- shards ----------------------------------------------------------------------------------------------
+
+
+async def test_shards_are_disjoint_and_complete(house: House) -> None:
+    """Each folder has its own jobs alone, and together they are the job file, once."""
+    house.write(JOBS)
+    found: list[str] = []
+    for number in (1, 2, 3):
+        shard = f"{number}/3"
+        house.write(JOBS if number != 2 else JOBS[::-1])  # whatever the order
+        assert (await house.run("jobs.yaml", "--shard", shard, "-o", f"s{number}")).code == 0
+        ids = [str(row["id"]) for row in house.rows(house.folder / f"s{number}")]
+        assert all(Shard.parse(shard).has(id_) for id_ in ids)
+        found += ids
+    assert sorted(found) == sorted(str(job["id"]) for job in JOBS)
+    assert house.submitted_prompts().total() == 12
+
+
+async def test_a_folder_remembers_its_shard(house: House) -> None:
+    """Another one, or none, would mix two parts: nothing is sent, by whatever command."""
+    house.write(JOBS)
+    await house.run("jobs.yaml", "--shard", "1/3", "--max-clips", "1")
+    calls = house.calls()
+    for command in ("run", "check", "status", "collect"):
+        for words in (["--shard", "2/3"], ["--shard", "1/4"], []):
+            ended = await house.run(command, "jobs.yaml", *words)
+            assert (ended.code, "give --shard 1/3" in ended.err) == (2, True), command
+    assert house.calls() == calls
+    status = await house.run("status", "jobs.yaml", "--shard", "1/3")
+    assert "--shard 1/3" in status.out  # in the command that carries on
+
+
+async def test_a_folder_of_all_jobs_becomes_no_shard(house: House) -> None:
+    """Its other jobs would be orphans."""
+    house.write(JOBS)
+    await house.run("jobs.yaml", "--max-clips", "1")
+    ended = await house.run("jobs.yaml", "--shard", "1/3")
+    assert (ended.code, "begun without --shard" in ended.err) == (2, True)
+
+
+async def test_a_mistake_in_another_shard_is_told_too(house: House) -> None:
+    """The whole job file is checked before anything is sent, on each machine."""
+    for shard in ("1/2", "2/2"):
+        house.write([*JOBS, {"id": "fox3", "prompt": "the same id"}])
+        ended = await house.run("jobs.yaml", "--shard", shard, "-o", shard[0])
+        assert (ended.code, "the same id as job fox3" in ended.err) == (2, True)
+
+
+async def test_a_ledger_restored_for_a_shard_keeps_to_it(house: House) -> None:
+    """And a manifest of another shard is refused."""
+    house.write(JOBS)
+    assert (await house.run("jobs.yaml", "--shard", "1/3")).code == 0
+    ledger = house.output / "ledger.sqlite3"
+    ledger.unlink()
+    wrong = await house.run("jobs.yaml", "--shard", "2/3", "--rebuild-ledger")
+    assert (wrong.code, "is not in shard 2/3" in wrong.err, ledger.exists()) == (2, True, False)
+    assert (await house.run("jobs.yaml", "--shard", "1/3", "--rebuild-ledger")).code == 0
+    assert (await house.run("jobs.yaml")).code == 2
