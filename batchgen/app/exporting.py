@@ -86,7 +86,7 @@ def to_shards(
             verify=options.verify,
             watcher=watcher,
         )
-        counts = seen.ledger.ask(lambda db: queries.standing(db, seen.place.name))
+        counts = seen.ledger.ask(lambda db: queries.standing(db, seen.place.name, seen.ledger.among))
         return ShardsExported(
             packed=packed,
             missing=counts.missing,
@@ -121,12 +121,13 @@ def _outermost(seen: View) -> Path:
 
 
 def _records(seen: View) -> Iterator[Record]:
-    return seen.ledger.ask(lambda db: queries.records(db, seen.place.name))
+    records = seen.ledger.ask(lambda db: queries.records(db, seen.place.name, seen.ledger.among))
+    return (record for record in records if record.selected)
 
 
 def _delivered(seen: View) -> Iterator[Record]:
     """Every job whose clip stands, in the order of the keys."""
-    return seen.ledger.ask(lambda db: queries.delivered(db, dot=KEY_DOT))
+    return seen.ledger.ask(lambda db: queries.delivered(db, dot=KEY_DOT, among=seen.ledger.among))
 
 
 def _samples(seen: View, kinds: flat.Kinds) -> Iterator[Sample]:

@@ -178,10 +178,11 @@ WHERE in_job_file = ? AND job_file = ? AND (position, key) > (?, ?)
 ORDER BY position, key LIMIT ?"""
 
 
-def delivered(db: sqlite3.Connection, *, dot: str = ".") -> Iterator[Record]:
+def delivered(db: sqlite3.Connection, *, dot: str = ".", among: Among = Among.EVERY) -> Iterator[Record]:
     """All jobs whose clip stands, sorted by their ids with ``dot`` in place of each dot in them."""
     keys = db.execute(
-        "SELECT key FROM standing WHERE status = 'succeeded' AND NOT missing ORDER BY replace(id, '.', ?)",
+        f"SELECT key FROM standing WHERE status = 'succeeded' AND NOT missing AND {among.sql()} "
+        "ORDER BY replace(id, '.', ?)",
         (dot,),
     )
     for row in keys:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tarfile
+
 import pytest
 from whole.house import House
 
@@ -144,3 +146,21 @@ async def test_a_ledger_restored_for_a_shard_keeps_to_it(house: House) -> None:
     assert (wrong.code, "is not in shard 2/3" in wrong.err, ledger.exists()) == (2, True, False)
     assert (await house.run("jobs.yaml", "--shard", "1/3", "--rebuild-ledger")).code == 0
     assert (await house.run("jobs.yaml")).code == 2
+
+
+async def test_an_export_of_some_of_the_jobs(house: House) -> None:
+    """Only the selected clips and rows are exported."""
+    house.write(JOBS)
+    assert (await house.run("jobs.yaml")).code == 0
+    words = ("--to", "packed", "--where", "scene=sea", "--only", "fox[0-4]")
+    assert (await house.run("export", "jobs.yaml", *words)).code == 0
+    (shard,) = (house.folder / "packed").glob("*.tar")
+    with tarfile.open(shard) as archive:
+        assert sorted(name for name in archive.getnames() if name.endswith(".mp4")) == [
+            "fox1.mp4",
+            "fox3.mp4",
+        ]
+    table = await house.run("export", "jobs.yaml", "--to", "table", "--format", "csv", "--only", "fox7")
+    assert table.code == 0
+    (file,) = (house.folder / "table").glob("*.csv")
+    assert [line.split(",")[0] for line in file.read_text("utf-8").splitlines()] == ["id", "fox7"]

@@ -165,7 +165,7 @@ async def test_what_is_under_way_is_found_without_a_walk_through_all_that_was_se
     desk.ledger._reader.set_trace_callback(asked.append)
     desk.ledger.ask(lambda db: queries.under_way(db, JOB_FILE, ORIGIN))
     desk.ledger.ask(lambda db: queries.open_at_others(db, ORIGIN))
-    desk.ledger.ask(lambda db: db.execute(queries._OPEN_ELSEWHERE, (JOB_FILE,)).fetchone())
+    desk.ledger.ask(lambda db: db.execute(queries._OPEN_ELSEWHERE.format(among="1"), (JOB_FILE,)).fetchone())
     desk.ledger._reader.set_trace_callback(None)
     for query in asked:
         desk.ledger.ask(partial(explained, query=query))

@@ -54,6 +54,7 @@ _DEFAULT_SHARD = 10**9  # bytes
     help="Read every clip first and leave out damaged ones; compare to the byte what is there already.",
 )
 @params.everywhere
+@params.selecting
 def export(
     job_file: Path,
     to: str,
