@@ -67,7 +67,7 @@ def read_reply(
     """A reply from its bytes; ``trouble`` tells why there are none, or not all."""
     body = parse(raw) if trouble is None else None
     if body is None:
-        message = trouble or "the reply is not a JSON object"
+        message = trouble or _no_object(raw)
         return Reply(
             status=status,
             body={},
@@ -88,6 +88,16 @@ def parse(raw: bytes) -> Object | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _no_object(raw: bytes) -> str:
+    """What came in place of a JSON object."""
+    beginning = raw[:256].lstrip()
+    if not beginning:
+        return "the reply is empty"
+    return (
+        "a web page came in place of a reply" if beginning[:1] == b"<" else "the reply is not a JSON object"
+    )
 
 
 def submitted(reply: Reply) -> str:

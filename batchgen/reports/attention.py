@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from rich.cells import cell_len
 
 from batchgen.errors import FileTaken
-from batchgen.model import Record
+from batchgen.model import Charged, Record
 from batchgen.reports.commands import Commands
 from batchgen.reports.rows import fault_of
 from batchgen.reports.standing import Standing, standing
@@ -18,9 +18,6 @@ from batchgen.reports.words import count
 SHOWN = 10
 #: So many reasons are told apart; a service that invents a code for each job gets no more.
 _REASONS = 30
-
-#: A refused result may have been charged: a job that is edited after it is held.
-_PERHAPS_CHARGED = frozenset({"1027"})
 
 #: In the order of the report: what may cost money first.
 _ORDER = (
@@ -62,6 +59,7 @@ class _Group:
     message: str
     code: str
     in_job_file: bool
+    charged: bool  # perhaps: a job that is edited after it is held
     number: int = 0
     lines: list[_Line] = field(default_factory=list)
 
@@ -82,7 +80,7 @@ class Attention:
         self._commands = commands
         self._manifest = manifest
         self._width = width
-        self._groups: dict[tuple[Standing, str, str, bool], _Group] = {}
+        self._groups: dict[tuple[Standing, str, str, bool, bool], _Group] = {}
 
     def add(self, record: Record) -> None:
         """Look at one job.  One that has left the file needs attention only for what it has cost."""
@@ -91,20 +89,25 @@ class Attention:
             return
         fault = None if where in {Standing.HELD, Standing.MISSING} else fault_of(record)
         code = fault.code if fault else ""
-        group = self._group(where, code, fault.message if fault else "", in_job_file=record.in_job_file)
+        charged = where is Standing.REFUSED and bool(
+            record.newest and record.newest.charged is not Charged.NO
+        )
+        message = fault.message if fault else ""
+        group = self._group(where, code, message, in_job_file=record.in_job_file, charged=charged)
         group.number += 1
         if len(group.lines) < SHOWN:
             prompt = record.prompt[: 4 * self._width]
             group.lines.append(_Line(record.id, str(record.source), prompt))
 
-    def _group(self, where: Standing, code: str, message: str, *, in_job_file: bool) -> _Group:
+    def _group(self, where: Standing, code: str, message: str, *, in_job_file: bool, charged: bool) -> _Group:
         # The service's codes each have one meaning, whatever it says with them; our own words may have several.
         wording = "" if code.isdigit() else message
-        if (where, code, wording, in_job_file) not in self._groups and len(self._groups) >= _REASONS:
-            code, wording, message = "", "", "various reasons"
+        key = (where, code, wording, in_job_file, charged)
+        if key not in self._groups and len(self._groups) >= _REASONS:
+            code, message = "", "various reasons"
+            key = (where, "", "", in_job_file, charged)
         text = f"{message} (code {code})" if code and message else message or code
-        fresh = _Group(where, text[:1000], code, in_job_file)
-        return self._groups.setdefault((where, code, wording, in_job_file), fresh)
+        return self._groups.setdefault(key, _Group(where, text[:1000], code, in_job_file, charged))
 
     def render(self) -> str:
         """The report as plain text without a final newline; empty when no job needs attention."""
@@ -144,7 +147,7 @@ class Attention:
             case Standing.UNDER_WAY:
                 return [("Wait and fetch (nothing new is ordered):", commands.collect())]
             case Standing.REFUSED:
-                again = ("--regenerate-changed",) if group.code in _PERHAPS_CHARGED else ()
+                again = ("--regenerate-changed",) if group.charged else ()
                 return [
                     ("Change the prompt or the parameters in the job file, then:", commands.run(*again)),
                     ("Or settle it:", commands.dismiss(ids)),
