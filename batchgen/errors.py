@@ -159,9 +159,16 @@ class NotFound(ServiceError):
 
 
 class DownloadError(BatchgenError):
-    """A clip could not be fetched this time; what is on disk is kept and the link may still be good."""
+    """A clip could not be fetched this time; what is on disk is kept and the link may still be good.
+
+    ``retry_after`` is in seconds, ``None`` when the host did not say.
+    """
 
     code = "download"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
     def fault(self) -> Fault:
         """This error as it stands in a manifest row."""

@@ -10,10 +10,14 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 WINDOW = 60.0  # seconds
 FIRST_PAUSE = 1.0  # seconds: the longest that the first backoff may be
 LIMIT_CEILING = 60.0  # seconds: the longest backoff when the service limits us
+LONGEST_RETRY_AFTER = 3600.0  # seconds
+_LONGEST_HEADER = 64  # characters of a Retry-After that is worth reading
 REACH_CEILING = 30.0  # seconds: the longest backoff when the service can't be reached
 
 #: Submissions that must fit between two tries at one task more than the service last allowed, at the most.
@@ -29,6 +33,24 @@ def full_jitter(failures: int, *, first: float, ceiling: float, draw: float) -> 
     2015.
     """
     return draw * min(ceiling, first * 2.0 ** min(max(failures, 1) - 1, 32))
+
+
+def retry_after(header: str | None, now: datetime) -> float | None:
+    """Seconds to wait, from a Retry-After header (RFC 9110, 10.2.3): a number or a date.
+
+    At least 0, at most an hour; ``None`` for what cannot be read.
+    """
+    text = (header or "").strip()
+    if not text or len(text) > _LONGEST_HEADER or not text.isascii():
+        return None
+    if text.replace(".", "", 1).isdigit():
+        return min(float(text), LONGEST_RETRY_AFTER)
+    try:
+        at = parsedate_to_datetime(text)
+        seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return min(max(seconds.total_seconds(), 0.0), LONGEST_RETRY_AFTER)
 
 
 class Window:

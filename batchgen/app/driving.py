@@ -95,6 +95,7 @@ async def _assemble(
             max_clip_bytes=limits.max_clip_bytes,
             allow_http=place.settings.service.allow_http,
             progress=progress,
+            now=this.now,
         ),
         store=FolderStore(place.output),
         pace=SubmissionPace(

@@ -60,8 +60,12 @@ def range_headers(begun: Begun | None) -> dict[str, str]:
     return {"Range": f"bytes={begun.size}-", "If-Range": begun.validator}
 
 
-def meaning(status: int, headers: Mapping[str, str], asked: Begun | None) -> Meaning:
+def meaning(
+    status: int, headers: Mapping[str, str], asked: Begun | None, *, wait: float | None = None
+) -> Meaning:
     """What an answer means; ``asked`` is what a range was asked for, ``None`` for the whole clip.
+
+    ``wait`` is for how many seconds the host does not want to be asked again, if it said so.
 
     Raises LinkExpired, NotAVideo, or DownloadError for what may be otherwise another time.
     """
@@ -70,7 +74,8 @@ def meaning(status: int, headers: Mapping[str, str], asked: Begun | None) -> Mea
     if status == 416 and asked is not None:
         return _unsatisfied(headers, asked)
     if status not in {200, 206}:
-        raise DownloadError(f"the host answered HTTP {status}")
+        later = "" if wait is None else f" and wants to be asked again in {wait:.0f} s"
+        raise DownloadError(f"the host answered HTTP {status}{later}", retry_after=wait)
     _check_kind(headers)
     if status == 200:
         return Whole(total=_length(headers))

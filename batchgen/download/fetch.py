@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from batchgen.download.partfile import PIECE_BYTES, PartFile
 from batchgen.download.trouble import network_errors, said_of
 from batchgen.errors import ConfigError, DownloadError, LinkExpired, LinkUnusable, NotAVideo
 from batchgen.model import Clip, Links
+from batchgen.pace import retry_after
 from batchgen.proxies import proxy_for
 from batchgen.settings import Limits
 
@@ -66,7 +68,8 @@ def video_session() -> aiohttp.ClientSession:
 class HttpFetcher:
     """Implements ``ports.Fetcher``.
 
-    ``silence`` is in seconds; ``progress`` is called with the number of bytes that have just come.
+    ``silence`` is in seconds; ``progress`` is called with the number of bytes that have just come; ``now`` gives
+    the aware UTC time that a Retry-After date is held against.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class HttpFetcher:
         allow_http: bool = False,
         silence: float = SILENCE,
         progress: Callable[[int], None] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         _check_session(session)
         self._session = session
@@ -84,6 +88,7 @@ class HttpFetcher:
         self._allow_http = allow_http
         self._silence = silence
         self._progress = progress or (lambda _: None)
+        self._now = now
 
     async def fetch(self, links: Links, part: Path, task_id: str = "", /) -> Clip:
         """Continue ``part`` if it is of this task; on return it is a whole, flushed, verified video.
@@ -125,7 +130,8 @@ class HttpFetcher:
         """One answer of the host, put on disk to its end; false when it must be asked for the whole."""
         with network_errors(self._silence):
             async with self._answer(link, begun) as (response, asked):
-                what = meaning(response.status, response.headers, asked)
+                wait = retry_after(response.headers.get("Retry-After"), self._now())
+                what = meaning(response.status, response.headers, asked, wait=wait)
                 if isinstance(what, StartOver):
                     return False
                 if isinstance(what, NothingMissing) and asked is not None:

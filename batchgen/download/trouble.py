@@ -29,7 +29,8 @@ def said_of(url: str) -> Iterator[None]:
     try:
         yield
     except DownloadError as error:
-        raise type(error)(f"{shown(url)}: {error}") from error.__cause__
+        told = f"{shown(url)}: {error}"
+        raise type(error)(told, retry_after=error.retry_after) from error.__cause__
 
 
 def _reason(error: Exception, silence: float) -> str:

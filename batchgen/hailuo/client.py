@@ -18,8 +18,9 @@ from batchgen.errors import ConfigError
 from batchgen.hailuo import replies, wire
 from batchgen.hailuo.address import api_root, normal_origin
 from batchgen.hailuo.secret import Scrubber, check_key
-from batchgen.hailuo.verdict import Call, cut_short, not_reached, retry_after
+from batchgen.hailuo.verdict import Call, cut_short, not_reached
 from batchgen.model import Links, Request, TaskState
+from batchgen.pace import retry_after
 from batchgen.proxies import proxy_for
 
 #: Connections for questions, kept alive.  A question that finds none free within the connect timeout is asked

@@ -7,8 +7,6 @@ everything else is ``OutcomeUnknown``, and is never sent again by itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum
 
 from batchgen.errors import (
@@ -25,9 +23,6 @@ from batchgen.errors import (
     Transient,
 )
 from batchgen.model import Charged
-
-LONGEST_RETRY_AFTER = 3600.0  # seconds
-_LONGEST_HEADER = 64  # characters of a Retry-After that is worth reading
 
 LOST = "lost"  # our code for an unknown outcome to which the service gave no code
 UNREACHABLE = "unreachable"
@@ -127,24 +122,6 @@ def cut_short(call: Call, message: str, *, timed_out: bool) -> ServiceError:
     if call is Call.POST:
         return OutcomeUnknown(LOST, f"the outcome of the submission is not known: {message}")
     return Transient(TIMEOUT if timed_out else DISCONNECTED, message)
-
-
-def retry_after(header: str | None, now: datetime) -> float | None:
-    """Seconds to wait, from a Retry-After header (RFC 9110, 10.2.3): a number or a date.
-
-    At least 0, at most an hour; ``None`` for what cannot be read.
-    """
-    text = (header or "").strip()
-    if not text or len(text) > _LONGEST_HEADER or not text.isascii():
-        return None
-    if text.replace(".", "", 1).isdigit():
-        return min(float(text), LONGEST_RETRY_AFTER)
-    try:
-        at = parsedate_to_datetime(text)
-        seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    return min(max(seconds.total_seconds(), 0.0), LONGEST_RETRY_AFTER)
 
 
 def _own_code(status: int | None, word: str | None) -> str:

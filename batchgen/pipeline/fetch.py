@@ -149,7 +149,7 @@ class Downloads:
         except (LinkUnusable, FileTaken) as error:
             await self._rest(wanted.submission, error.fault())
         except DownloadError as error:
-            await self._again(wanted, error.fault())
+            await self._again(wanted, error.fault(), error.retry_after or 0.0)
         except ServiceError as error:
             await self._service_said(wanted, error)
         except DiskFull as error:

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import os
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -82,6 +83,19 @@ async def test_the_signed_link_arrives_to_the_letter(fetcher: HttpFetcher, host:
     host.script = [redirect(f"/next%2Fplace{QUERY}"), serve()]
     await fetched(fetcher, host, part)
     assert [request.raw_path for request in host.asked] == [PATH + QUERY, f"/next%2Fplace{QUERY}"]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("header", ["7", "Tue, 18 Nov 2025 10:00:07 GMT"])
+async def test_a_host_that_says_when_is_heard(
+    session: aiohttp.ClientSession, host: Host, part: Path, status: int, header: str
+) -> None:
+    """Retry-After in seconds or as a date reaches who plans the next try, and the user."""
+    host.script = [reply(status, Retry_After=header)]
+    fetcher = HttpFetcher(session, now=lambda: datetime(2025, 11, 18, 10, tzinfo=UTC))
+    with pytest.raises(DownloadError, match=f"HTTP {status} and wants to be asked again in 7 s") as caught:
+        await fetched(fetcher, host, part)
+    assert caught.value.retry_after == 7.0
 
 
 async def test_no_credential_goes_to_a_video_host(

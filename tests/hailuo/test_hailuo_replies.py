@@ -337,11 +337,18 @@ def test_another_file_is_not_believed(named: object) -> None:
 def test_what_is_no_json_object_is_none(raw: bytes) -> None:
     """Anything but one JSON object in UTF-8 is no reply, and no trap either."""
     assert parse(raw) is None
-    with pytest.raises(OutcomeUnknown, match="not a JSON object"):
+    what = "not a JSON object" if raw else "the reply is empty"
+    with pytest.raises(OutcomeUnknown, match=what):
         submitted(read_reply(200, raw, SCRUB))
-    with pytest.raises(Transient, match="not a JSON object") as caught:
+    with pytest.raises(Transient, match=what) as caught:
         task_state(read_reply(200, raw, SCRUB), "7")
     assert caught.value.code == "not_json"
+
+
+def test_a_web_page_is_called_one() -> None:
+    """Who reads the reason should think of a proxy or a gateway, and not of JSON."""
+    with pytest.raises(OutcomeUnknown, match="HTTP 502, a web page came in place of a reply"):
+        submitted(read_reply(502, b"\r\n <!DOCTYPE html><html>", SCRUB))
 
 
 def test_a_byte_order_mark_is_no_harm() -> None:

@@ -28,8 +28,9 @@ from batchgen.errors import (
 )
 from batchgen.hailuo.replies import Reply, links, read_reply, submitted, task_state
 from batchgen.hailuo.secret import Scrubber
-from batchgen.hailuo.verdict import Call, cut_short, not_reached, retry_after, verdict
+from batchgen.hailuo.verdict import Call, cut_short, not_reached, verdict
 from batchgen.model import Charged, Failed
+from batchgen.pace import retry_after
 
 SCRUB = Scrubber("sk-0123456789abcdef")
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

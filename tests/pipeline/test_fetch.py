@@ -68,6 +68,18 @@ async def test_backoff_grows_within_its_bounds() -> None:
     assert max(gaps) > 5.0
 
 
+async def test_a_host_that_says_when_is_asked_then() -> None:
+    """Retry-After holds the next try, whatever backoff is drawn; beyond the patience the clip rests at once."""
+    scene = Scene(jobs=2, in_flight=2)
+    waits = {"job-1": 45.0, "job-2": 3000.0}
+    scene.fetcher.on_fetch = lambda job, n: DownloadError("busy", retry_after=waits[job]) if n == 1 else 1.0
+    await scene.run()
+    first, second = (call.at for call in scene.log.calls if (call.what, call.job) == ("fetch", "job-1"))
+    assert second - first >= 45.0
+    assert scene.recorder.rests == {"job-2": "download"}
+    assert scene.took < 120.0
+
+
 async def test_tries_end_with_the_patience_for_a_clip() -> None:
     """Ten minutes after its first try it rests: generated, with the reason."""
     scene = one()

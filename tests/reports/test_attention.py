@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from batchgen.model import Fault, Record, State
+from batchgen.model import Charged, Fault, Record, State
 from batchgen.reports.attention import Attention
 from batchgen.reports.commands import Commands
 from reports.records import BROKE, SENSITIVE, STALLED, attempt, delivered, record
@@ -71,7 +71,7 @@ LINE = "    book  jobs.yaml:12  A man picks up a book [Pedestal up]."
             ],
         ),
         (
-            record(attempt(State.FAILED, fault=SENSITIVE)),
+            record(attempt(State.FAILED, fault=SENSITIVE, charged=Charged.NO)),
             [
                 "1 job refused by the service: input is sensitive (code 1026)",
                 LINE,
