@@ -47,9 +47,10 @@ def resolve(path: Path, options: Options) -> Place:
     settings = options.applied_to(job_file.settings)
     home = path.absolute().parent
     output = Path(os.path.abspath(options.output or home / settings.output))  # noqa: PTH100  no links followed
-    if output.exists() and not output.is_dir():
-        raise ConfigError(f"{output}: the output folder is not a folder")
     ledger = home / settings.ledger if settings.ledger else output / LEDGER
+    if _stands(output) and not output.is_dir():
+        raise ConfigError(f"{output}: the output folder is not a folder")
+    _stands(ledger)
     if options.simulate:
         output /= SIMULATED
         ledger = output / LEDGER
@@ -67,6 +68,14 @@ def resolve(path: Path, options: Options) -> Place:
         simulated=options.simulate,
         shard=options.shard,
     )
+
+
+def _stands(path: Path) -> bool:
+    """Whether anything is there.  Raises ConfigError when nothing can be: a name too long, links in a circle."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise ConfigError(f"{path}: this path can't be used: {error.strerror}") from error
 
 
 def _refuse_clear_text(base_url: str, *, allow_http: bool) -> None:

@@ -237,3 +237,25 @@ async def test_a_deadline_leaves_the_rest_for_the_next_run(house: House) -> None
     wrong = await house.run("jobs.yaml", "--deadline", "25:00")
     assert wrong.code == 2
     assert "06:00" in wrong.err
+
+
+@pytest.mark.parametrize("command", ["run", "check", "status", "collect"])
+@pytest.mark.parametrize("setting", ["output", "ledger"])
+async def test_a_name_that_no_file_can_have(house: House, command: str, setting: str) -> None:
+    """Exit 2 with the reason, and no traceback."""
+    house.write(FOXES, **{setting: "x" * 300})
+    ended = await house.run(command, "jobs.yaml")
+    assert ended.code == 2
+    assert "this path can't be used: File name too long" in ended.err
+    assert house.sim.records == []
+
+
+@pytest.mark.parametrize("setting", ["output", "ledger"])
+async def test_links_in_a_circle(house: House, setting: str) -> None:
+    """Exit 2 before anything is sent, and no traceback."""
+    (house.folder / "circle").symlink_to("circle")
+    house.write(FOXES, **{setting: "circle/x"})
+    ended = await house.run("jobs.yaml")
+    assert ended.code == 2
+    assert "circle" in ended.err
+    assert house.sim.records == []
