@@ -122,6 +122,17 @@ async def test_a_clip_that_is_not_there_is_told(tmp_path: Path) -> None:
             await page.get_by_text("videos/gone.mp4 can't be played here.").wait_for()
 
 
+async def test_a_part_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """A page that was left open while the gallery was rebuilt shows what it has, and asks to be reloaded."""
+    made(tmp_path, many(9_000))
+    first, *_ = sorted((tmp_path / "gallery").iterdir(), reverse=True)
+    first.unlink()
+    with pytest.raises(AssertionError, match="ERR_FILE_NOT_FOUND"):
+        async with opened(tmp_path) as page:
+            await count(page, f"{first.name} can't be read. If the gallery was rebuilt, reload this page.")
+            assert await page.locator("article").count() == 60
+
+
 async def test_everything_can_be_done_with_the_keyboard(tmp_path: Path) -> None:
     """From search to card to detail and back, and from clip to clip."""
     async with opened(made(tmp_path)) as page:

@@ -26,6 +26,7 @@ function briefFacts(row) {
   if (row.bytes) facts.push(sizeOf(row.bytes));
   if (priceOf(row)) facts.push(priceOf(row));
   if (row.charged === "perhaps") facts.push("perhaps charged");
+  if (row.warnings) facts.push(numberOf(row.warnings.length, "warning", "warnings"));
   if (row.left) facts.push("no longer in the job file");
   return facts.join(" · ");
 }
