@@ -21,9 +21,11 @@ def proxy_for(url: str) -> str | None:
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
+    if is_loopback(host):
+        return None
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or is_loopback(host) or proxy_bypass(host if parts.port is None else f"{host}:{parts.port}"):
+    if not proxy or proxy_bypass(host if parts.port is None else f"{host}:{parts.port}"):
         return None
     with_scheme = proxy if "://" in proxy else f"http://{proxy}"
     if urlsplit(with_scheme).scheme.lower() not in {"http", "https"}:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from batchgen.app.place import Place
-from batchgen.download.disk import in_thread
+from batchgen.download.disk import to_its_end
 from batchgen.errors import LedgerError
 from batchgen.ledger import Ledger, queries
 from batchgen.model import Record, Status
@@ -22,6 +23,8 @@ from batchgen.reports.manifest import MANIFEST, ManifestWriter
 from batchgen.reports.standing import Tally
 from batchgen.reports.summary import sentence
 
+#: Rows that are appended in one go at the most.
+_AT_ONCE = 64
 _ENDS = frozenset({Status.SUCCEEDED, Status.FAILED, Status.UNKNOWN})
 
 
@@ -109,15 +112,17 @@ class Appender:
     async def work(self) -> None:
         """Append row after row until cancelled; a disk that does not take them is told once."""
         while True:
-            key = await self._ended.get()
+            keys = [await self._ended.get()]
+            while not self._ended.empty() and len(keys) < _AT_ONCE:
+                keys.append(self._ended.get_nowait())
             try:
-                record = await self._ledger.read(partial(queries.record, key=key))
-                await in_thread(self._append, record)
+                await to_its_end(self._ledger.read(partial(self._append, keys)))
             except (OSError, LedgerError) as error:
                 if not self._told:
                     self._warn(f"{self._writer.path}: can't be written: {error}")
                     self._told = True
 
-    def _append(self, record: Record) -> None:
+    def _append(self, keys: Sequence[int], db: sqlite3.Connection) -> None:
+        """Read and write in one go, on the thread that reads: a hop between threads costs more than either."""
         self._check()
-        self._writer.append(record)
+        self._writer.append([queries.record(db, key) for key in keys])

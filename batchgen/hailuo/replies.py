@@ -84,7 +84,7 @@ def read_reply(
 def parse(raw: bytes) -> Object | None:
     """The JSON object that ``raw`` is, or ``None``: bad UTF-8, bad JSON, NaN, bottomless nesting, no object."""
     try:
-        value = json.loads(raw.decode("utf-8-sig"), parse_constant=_no_constant)
+        value = _DECODER.decode(raw.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -259,3 +259,6 @@ def _same_file(named: object, asked: str) -> bool:
 def _no_constant(name: str) -> object:
     """NaN and the infinities are not JSON."""
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)

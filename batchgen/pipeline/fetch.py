@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from batchgen.errors import (
 from batchgen.model import Charged, Clip, Fault, Links, Stage, Status, Submission
 from batchgen.pace import full_jitter
 from batchgen.pipeline.calls import Calls
-from batchgen.pipeline.flow import Flow
+from batchgen.pipeline.flow import Flow, Pulse
 from batchgen.pipeline.stops import halt_for
 from batchgen.polling import Agenda, is_gone
 from batchgen.ports import Book, Fetcher, Service, Store
@@ -69,6 +70,8 @@ class Downloads:
         self._agenda: Agenda[Wanted] = Agenda()
         self._calls = Calls()
         self._running: set[Wanted] = set()
+        self._turn = asyncio.Lock()  # one worker at a time waits for the next clip: none wakes in vain
+        self._news = Pulse()  # the agenda has another first item, or nothing more is begun
         self._asking = 0
 
     @property
@@ -105,25 +108,31 @@ class Downloads:
 
     def _plan(self, wanted: Wanted, delay: float) -> None:
         self._agenda.add(self._flow.clock() + delay, wanted)
-        self._flow.pulse.beat()
+        self._news.beat()
 
     async def work(self) -> None:
         """Fetch one clip after the other."""
-        while not self._calls.closed:
-            delay = self._agenda.delay(self._flow.clock())
-            if delay > 0:
-                await self._flow.pulse.wait(delay)
-                continue
-            wanted = self._agenda.pop()
-            self._running.add(wanted)
+        while (wanted := await self._next()) is not None:
             await self._one(wanted)
             self._running.discard(wanted)
             self._flow.pulse.beat()
 
+    async def _next(self) -> Wanted | None:
+        """The next clip, once it is due; ``None`` when nothing more is begun."""
+        async with self._turn:
+            while not self._calls.closed:
+                delay = self._agenda.delay(self._flow.clock())
+                if delay <= 0:
+                    wanted = self._agenda.pop()
+                    self._running.add(wanted)
+                    return wanted
+                await self._news.wait(delay)
+        return None
+
     def close(self) -> None:
         """Begin nothing more and cut transfers off, but let a clip that is whole get its name."""
         self._calls.cut()
-        self._flow.pulse.beat()
+        self._news.beat()
 
     # --- one clip ---------------------------------------------------------------------------------------
 

@@ -55,6 +55,7 @@ class Flow:
         self.now = now
         self.streaks = streaks
         self.pulse = Pulse()
+        self.stopped = Pulse()  # beats only when the run is to stop, or to stop otherwise
         self.stop: Stop | None = None
         self.in_air = 0  # submissions whose outcome is not yet known and durable
         self.slots_taken = 0  # tasks at the service, and POSTs in the air that are not yet unknown
@@ -99,6 +100,7 @@ class Flow:
             self._stopped_at = self.clock()
         self.stop = holds
         self.emit(Stopping(at=self.now(), reason=stop.reason, halt=stop.halts, remedy=stop.remedy))
+        self.stopped.beat()
         self.pulse.beat()
 
     def heed_deadline(self) -> None:

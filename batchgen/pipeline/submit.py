@@ -220,11 +220,11 @@ class Submitter:
             left = min(until - self._flow.clock(), self._flow.grace_left())
             if left <= 0:
                 return False
-            beat = asyncio.ensure_future(self._flow.pulse.wait(left))
+            stopped = asyncio.ensure_future(self._flow.stopped.wait(left))
             try:
-                await asyncio.wait({exchange, beat}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({exchange, stopped}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                beat.cancel()
+                stopped.cancel()
         return True
 
     def _over(self, ticket: int) -> None:

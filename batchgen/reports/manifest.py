@@ -29,13 +29,13 @@ class ManifestWriter:
         self.path = folder / MANIFEST
         self.metadata_path = folder / METADATA
 
-    def append(self, record: Record) -> None:
-        """Add the row of a job that has just ended; a line that a crash tore is left behind as it is."""
-        line = as_line(manifest_row(record)).encode() + b"\n"
+    def append(self, records: Iterable[Record]) -> None:
+        """Add the rows of jobs that have just ended; a line that a crash tore is left behind as it is."""
+        lines = b"".join(as_line(manifest_row(record)).encode() + b"\n" for record in records)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(self.path, flags, 0o666)
         try:
-            _write_whole(descriptor, line if _ends_whole(descriptor) else b"\n" + line)
+            _write_whole(descriptor, lines if _ends_whole(descriptor) else b"\n" + lines)
         finally:
             os.close(descriptor)
 

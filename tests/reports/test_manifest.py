@@ -28,7 +28,7 @@ def test_rows_are_appended_as_jobs_end(tmp_path: Path) -> None:
     """Each is a line of its own, in the order of the ends."""
     writer = ManifestWriter(tmp_path)
     for job in (delivered("狐狸"), record(attempt(State.FAILED))):
-        writer.append(job)
+        writer.append([job])
     assert lines(tmp_path / "manifest.jsonl") == [
         manifest_row(delivered("狐狸")),
         manifest_row(record(attempt(State.FAILED))),
@@ -39,9 +39,9 @@ def test_a_torn_last_line_spoils_no_other(tmp_path: Path) -> None:
     """A row that follows a crash begins on a line of its own; the reader skips the torn one and says so."""
     path = tmp_path / "manifest.jsonl"
     writer = ManifestWriter(tmp_path)
-    writer.append(delivered("a"))
+    writer.append([delivered("a")])
     path.write_bytes(path.read_bytes() + b'{"id": "b", "sta')
-    writer.append(delivered("c"))
+    writer.append([delivered("c")])
     torn: list[int] = []
     assert [row["id"] for row in read_manifest(path, torn=torn.append)] == ["a", "c"]
     assert torn == [2]
@@ -57,7 +57,7 @@ def test_an_append_is_a_single_write(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return write(descriptor, data)
 
     monkeypatch.setattr(os, "write", counting)
-    ManifestWriter(tmp_path).append(delivered("a"))
+    ManifestWriter(tmp_path).append([delivered("a")])
     assert [data[-1:] for data in written] == [b"\n"]
 
 
@@ -69,7 +69,7 @@ def test_the_manifest_is_not_followed_out_of_the_folder(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "manifest.jsonl").symlink_to(outside)
     with pytest.raises(OSError, match="symbolic"):
-        ManifestWriter(folder).append(delivered("a"))
+        ManifestWriter(folder).append([delivered("a")])
     ManifestWriter(folder).rewrite([delivered("a")])
     assert outside.read_text() == "theirs"
     assert not (folder / "manifest.jsonl").is_symlink()
@@ -173,7 +173,7 @@ def test_reading_keeps_the_last_row_of_each_id(tmp_path: Path) -> None:
     """A job that ended twice is as it was at the last."""
     writer = ManifestWriter(tmp_path)
     for job in (record(attempt(State.FAILED), id="a"), delivered("b"), delivered("a")):
-        writer.append(job)
+        writer.append([job])
     told = [(row["id"], row["status"]) for row in read_manifest(tmp_path / "manifest.jsonl")]
     assert told == [("b", "succeeded"), ("a", "succeeded")]
 
