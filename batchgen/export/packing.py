@@ -33,13 +33,10 @@ class Sample:
         """The name of both its files, without the ending."""
         return self.id.replace(".", KEY_DOT)
 
-    def members(self) -> tuple[bytes, bytes]:
-        """The headers of its two files, facts first: a reader that wants those alone can skip the clip."""
-        return _header(f"{self.key}.json", len(self.facts)), _header(f"{self.key}.mp4", self.size)
-
-    def packed(self) -> int:
-        """The bytes that it takes in an archive."""
-        return sum(map(len, self.members())) + padded(len(self.facts)) + padded(self.size)
+    def front(self) -> bytes:
+        """What stands before the clip in an archive: its facts, and its header."""
+        facts = _header(f"{self.key}.json", len(self.facts)) + self.facts + padding(len(self.facts))
+        return facts + _header(f"{self.key}.mp4", self.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,20 +64,21 @@ def plan(samples: Iterable[Sample], limits: Limits, name: str) -> Iterator[Shard
     open_: _Filling | None = None
     number = 0
     for sample in samples:
-        size = sample.packed()
+        front = sample.front()
+        size = len(front) + sample.size + len(padding(sample.size))
         if open_ is not None and open_.is_full(size, limits):
             yield open_.shard(name, number)
             open_, number = None, number + 1
         if open_ is None:
             open_ = _Filling(sample.key)
-        open_.add(sample, size)
+        open_.add(sample, front, size)
     if open_ is not None:
         yield open_.shard(name, number)
 
 
-def padded(size: int) -> int:
-    """The size that a file's content takes in an archive: whole blocks."""
-    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+def padding(size: int) -> bytes:
+    """What fills the last block of a content of ``size`` bytes."""
+    return bytes(-size % tarfile.BLOCKSIZE)
 
 
 def end_of(size: int) -> bytes:
@@ -98,14 +96,15 @@ class _Filling:
         self._recipe = hashlib.sha256()
 
     def is_full(self, more: int, limits: Limits) -> bool:
-        return self._clips == limits.clips or self._bytes + more > limits.size
+        size = self._bytes + more
+        return self._clips == limits.clips or size + len(end_of(size)) > limits.size
 
-    def add(self, sample: Sample, size: int) -> None:
+    def add(self, sample: Sample, front: bytes, size: int) -> None:
         self._last = sample.key
         self._clips += 1
         self._bytes += size
-        for part in (*sample.members(), sample.facts, sample.sha256.encode()):
-            self._recipe.update(part)
+        self._recipe.update(front)
+        self._recipe.update(sample.sha256.encode())
 
     def shard(self, name: str, number: int) -> Shard:
         return Shard(

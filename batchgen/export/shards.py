@@ -12,7 +12,7 @@ from batchgen.errors import ConfigError
 from batchgen.export.damage import Damaged, is_whole, pieces
 from batchgen.export.destination import Sink, Target
 from batchgen.export.index import Index
-from batchgen.export.packing import Limits, Sample, Shard, end_of, padded, plan
+from batchgen.export.packing import Limits, Sample, Shard, end_of, padding, plan
 
 _SHOWN = 5
 
@@ -176,13 +176,14 @@ def write_archive(samples: Iterable[Sample], sink: Sink, advanced: Callable[[int
     """
     size = 0
     for sample in samples:
-        facts, clip = sample.members()
-        sink.write(facts + sample.facts + bytes(padded(len(sample.facts)) - len(sample.facts)) + clip)
+        front, behind = sample.front(), padding(sample.size)
+        sink.write(front)
         for piece in pieces(sample):
             sink.write(piece)
-        sink.write(bytes(padded(sample.size) - sample.size))
-        size += sample.packed()
-        advanced(1, sample.packed())
+        sink.write(behind)
+        length = len(front) + sample.size + len(behind)
+        size += length
+        advanced(1, length)
     end = end_of(size)
     sink.write(end)
     advanced(0, len(end))
