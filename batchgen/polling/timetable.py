@@ -1,0 +1,71 @@
+"""When to ask about which task: a learner for each kind of task, and the ceiling on questions over them all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from batchgen.polling.learner import Learner
+
+Kind = tuple[str, str, int]  # model, resolution, seconds of video
+Counts = Mapping[float, float]  # tasks by the seconds that they took
+
+#: The part of the ceiling that plans may use: the rest is for tasks that begin together, and for surprises.
+_SHARE = 0.8
+_STEP = 1.1  # between two stretches, so that a plan holds for a while
+_STALE = 1.0  # seconds for which one count of the questions holds
+
+
+class Timetable:
+    """What is known of all kinds of tasks at one service.  ``now`` is any clock in seconds, ages are seconds."""
+
+    def __init__(
+        self,
+        *,
+        interval: float | None = None,
+        max_per_second: float | None = None,
+        kept: Mapping[Kind, Counts] | None = None,
+    ) -> None:
+        """``interval``: the user's own, in seconds.  ``kept``: what ``news`` gave another day."""
+        self._interval, self._ceiling = interval, max_per_second
+        self._learners = {kind: Learner(counts) for kind, counts in (kept or {}).items()}
+        self._stretch = 1.0
+        self._stretched_at = -math.inf
+
+    def begin(self, kind: Kind, age: float) -> int:
+        """A task of this age is watched from now on: its mark."""
+        return self._learners.setdefault(kind, Learner()).begin(age)
+
+    def runs(self, kind: Kind, mark: int, age: float) -> int:
+        """It still ran at this age: its new mark."""
+        return self._learners[kind].runs(mark, age)
+
+    def ended(self, kind: Kind, mark: int, age: float) -> None:
+        """It had ended by this age."""
+        self._learners[kind].ended(mark, age)
+
+    def leave(self, kind: Kind, mark: int) -> None:
+        """It is no longer watched, and nothing is known of its end."""
+        self._learners[kind].leave(mark)
+
+    def next_age(self, kind: Kind, age: float, now: float, *, hurried: bool) -> float:
+        """The age at which to ask next about a task of this age.
+
+        ``hurried``: a job waits for its slot, so that lag costs more.
+        """
+        if self._interval is not None:
+            return age + self._interval
+        if self._ceiling is not None and now - self._stretched_at >= _STALE:
+            self._stretched_at = now
+            self._stretch = self._stretched(self._ceiling, hurried=hurried)
+        return self._learners[kind].next_age(age, now, hurried=hurried, stretch=self._stretch)
+
+    def _stretched(self, ceiling: float, *, hurried: bool) -> float:
+        """How many times the lag must be what it should, for the questions to stay under the ceiling."""
+        wanted = sum(one.questions_per_second(hurried=hurried) for one in self._learners.values())
+        over = wanted / (_SHARE * ceiling)
+        return 1.0 if over <= 1.0 else _STEP ** math.ceil(math.log(over) / math.log(_STEP))
+
+    def news(self) -> dict[Kind, dict[float, float]]:
+        """What should be kept, of the kinds about which something was learnt since the last time."""
+        return {kind: one.export() for kind, one in self._learners.items() if one.changed}
