@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal, DecimalException, Inexact, InvalidOperation
 
-from batchgen.model import Request
+from batchgen.model import Request, TaskKind
 from batchgen.settings import AMOUNT_DECIMALS, Budget, Cap
 
 LIST_CURRENCY = "CNY"
@@ -24,7 +24,7 @@ LIST_PRICES: Mapping[tuple[str, int], Decimal] = {
 }
 
 #: What a price depends on: model, resolution, seconds.
-Kind = tuple[str, str, int]
+Kind = TaskKind
 
 _MICRO = Decimal(1).scaleb(-AMOUNT_DECIMALS)
 _HUNDREDTH = Decimal("0.01")
@@ -88,7 +88,7 @@ def about(clips: Iterable[tuple[str, int, int]]) -> Decimal:
 
 def kind_of(request: Request) -> Kind:
     """What the price of a request depends on, with what the API fills in."""
-    return request.model, request.size_class, request.seconds
+    return request.kind
 
 
 def price_of(budget: Budget, request: Request) -> Decimal | None:

@@ -28,6 +28,12 @@ API_DEFAULTS: Mapping[str, str | int | bool] = {
 }
 
 
+#: What a task's time depends on: its model, resolution, and the ordered length of the clip in seconds.
+TaskKind = tuple[str, str, int]
+#: Counts of tasks of each kind by the seconds that they took; later tasks count for more than earlier ones.
+TaskTimes = Mapping[TaskKind, Mapping[float, float]]
+
+
 class State(StrEnum):
     """The state of a submission; ``schema.sql`` holds the legal transitions."""
 
@@ -114,6 +120,11 @@ class Request:
     def size_class(self) -> str:
         """The ordered resolution, ``768P`` or ``1080P``."""
         return DEFAULT_RESOLUTION if self.resolution is None else self.resolution
+
+    @property
+    def kind(self) -> TaskKind:
+        """What the task's time depends on."""
+        return self.model, self.size_class, self.seconds
 
     def digest(self, edition: str | None = None) -> str:
         """SHA-256 of the canonical request, 64 hex digits (this rule is frozen: job ids are made from it)."""

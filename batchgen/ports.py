@@ -20,6 +20,7 @@ from batchgen.model import (
     Status,
     Submission,
     TaskState,
+    TaskTimes,
 )
 
 # --- events: what observers are told ---------------------------------------------------------------------
@@ -175,6 +176,9 @@ class Book(Protocol):
 
     async def rested(self, submission: Submission, fault: Fault | None, /) -> None:
         """Why the clip is not on disk yet (``None``: no reason any more); the state stays."""
+
+    async def learnt(self, times: TaskTimes, /) -> None:
+        """Keep for the next run how many tasks of each kind took how many seconds."""
 
 
 class Service(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,7 +32,9 @@ from batchgen.model import (
     State,
     Status,
     Submission,
+    TaskKind,
     TaskState,
+    TaskTimes,
     VideoFacts,
 )
 from batchgen.ports import Event, JobChanged, JobRested, Stopping, Vitals, Warned
@@ -308,6 +310,7 @@ class FakeBook:
         self.latency = 0.001  # seconds
         self.not_writable: Callable[[str, str], bool] = lambda _what, _job: False
         self.resubmitted: dict[str, int] = {}  # by job: submissions up to this key are settled
+        self.times: dict[TaskKind, Mapping[float, float]] = {}
         self._keys = itertools.count(1)
 
     # -- what tests ask
@@ -393,6 +396,12 @@ class FakeBook:
         await self._durable("resubmit", submission)
         one = next(one for one in self.orders if one.id == submission.job_id)
         return replace(one, reason=Reason.RESUBMIT)
+
+    async def learnt(self, times: TaskTimes) -> None:
+        """How long tasks took."""
+        await self._writable("learnt", "")
+        await asyncio.sleep(self.latency)
+        self.times.update(times)
 
     async def generated(self, submission: Submission, news: Generated) -> Submission:
         """The clip waits."""

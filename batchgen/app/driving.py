@@ -15,7 +15,7 @@ from batchgen.app.this_run import Run
 from batchgen.download import FolderStore, HttpFetcher, video_session
 from batchgen.errors import ConfigError
 from batchgen.hailuo import Hailuo
-from batchgen.ledger import Ledger, LedgerBook, queries
+from batchgen.ledger import Ledger, LedgerBook, queries, task_times
 from batchgen.ledger.book import Account
 from batchgen.ledger.spending import Purse, begin_run
 from batchgen.pace import WINDOW, SubmissionPace
@@ -109,6 +109,7 @@ async def _assemble(
         observers=[*this.observers, appender],
         now=this.now,
         free_bytes=held.free_bytes,
+        task_times=await ledger.read(lambda db: task_times.read(db, place.origin)),
     )
     rules = Rules(
         limits=limits,

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cache
 
 from batchgen.errors import IllegalTransition, OutcomeUnknown
+from batchgen.ledger import task_times
 from batchgen.ledger.database import Ledger
 from batchgen.ledger.layout import is_fanned
 from batchgen.ledger.orders import RESUBMITTABLE, order_anew
@@ -37,6 +38,7 @@ from batchgen.model import (
     Request,
     State,
     Submission,
+    TaskTimes,
 )
 from batchgen.settings import Budget
 
@@ -161,6 +163,11 @@ class LedgerBook:
     async def rested(self, submission: Submission, fault: Fault | None) -> None:
         """Why the clip is not on disk yet (``None``: no reason any more); the state stays."""
         await self._set(submission, **_fault_columns(fault))
+
+    async def learnt(self, times: TaskTimes) -> None:
+        """Keep for the next run how many tasks of each kind took how many seconds."""
+        origin = self._account.origin
+        await self._ledger.write(lambda db: task_times.write(db, origin, times), may_wait=True)
 
     async def _end(self, submission: Submission, state: State, fault: Fault, charged: Charged) -> None:
         await self._move(

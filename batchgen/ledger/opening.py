@@ -229,7 +229,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 #: What brings a ledger from the version before to the one given; each runs with its record in one transaction.
-MIGRATIONS: dict[int, str] = {2: "", 3: _text("version_3.sql")}
+MIGRATIONS: dict[int, str] = {2: _text("version_2.sql"), 3: _text("version_3.sql")}
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -126,6 +126,18 @@ BEGIN
   ON CONFLICT DO UPDATE SET clips = clips + 1, micros = micros + excluded.micros;
 END;
 
+-- How long tasks took at a service, as counts on a grid of seconds: what questions are planned by.  Later tasks
+-- count for more than earlier ones, so they are no whole numbers.
+CREATE TABLE task_times (
+  origin     TEXT NOT NULL,
+  model      TEXT NOT NULL,
+  resolution TEXT NOT NULL,
+  duration   INTEGER NOT NULL,
+  seconds    REAL NOT NULL,
+  tasks      REAL NOT NULL,
+  PRIMARY KEY (origin, model, resolution, duration, seconds)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE transitions (
   old TEXT NOT NULL,
   new TEXT NOT NULL,

@@ -100,7 +100,7 @@ class Downloads:
     @property
     def too_many(self) -> bool:
         """Whether so many clips wait that no more should be ordered."""
-        return self.waiting >= BACKLOG * self._collector.downloads
+        return self.waiting + self._flow.ending >= BACKLOG * self._collector.downloads
 
     def add(self, submission: Submission) -> None:
         """A clip waits to be fetched."""

@@ -14,6 +14,9 @@ from batchgen.ports import Event, JobChanged, JobRested, Observer, Stopping, War
 #: Seconds that a POST without an answer gets after a signal.
 GRACE = 8.0
 
+#: Seconds for which it counts that a job waited for a slot: from one that is filled to the next that is wanted.
+_WANTED = 1.0
+
 #: Seconds: a timer may fire a clock's resolution early, and who then waits for the rest of it would spin.
 _SHORTEST = 1e-6
 
@@ -60,8 +63,11 @@ class Flow:
         self.in_air = 0  # submissions whose outcome is not yet known and durable
         self.slots_taken = 0  # tasks at the service, and POSTs in the air that are not yet unknown
         self.accepted = 0  # tasks known to be at the service
+        self.ending = 0  # tasks known to have ended well, until that is durable
         self.sent = 0  # submissions of this run that count
         self.held_by = ""
+        self._full = False  # the next submission waits for a slot
+        self._slot_wanted_at = -math.inf  # when a job last waited for a slot
         self.downloaded_bytes = 0
         self._observers = observers
         self._drain = drain
@@ -134,6 +140,17 @@ class Flow:
         """It has ended there, or never was."""
         self.slots_taken -= 1
         self.pulse.beat()
+
+    def hold(self, held_by: str, *, full: bool = False) -> None:
+        """What keeps the next submission from leaving (empty: nothing, or there is none); whether a slot would do."""
+        if full or self._full:
+            self._slot_wanted_at = self.clock()
+        self.held_by, self._full = held_by, full
+
+    @property
+    def wants_slots(self) -> bool:
+        """Whether jobs wait for slots, or did a moment ago: then each second of one is dear."""
+        return self._full or self.clock() - self._slot_wanted_at < _WANTED
 
     # --- news -------------------------------------------------------------------------------------------
 

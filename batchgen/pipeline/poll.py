@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from batchgen.errors import (
@@ -21,12 +22,13 @@ from batchgen.pipeline.calls import Calls
 from batchgen.pipeline.durable import insist
 from batchgen.pipeline.flow import Flow, Pulse
 from batchgen.pipeline.stops import halt_for
-from batchgen.polling import NOT_FOUND_BACKOFF, Agenda, Spacing, is_gone, is_lost_for_now, next_poll
+from batchgen.polling import NOT_FOUND_BACKOFF, Agenda, Spacing, Timetable, is_gone, is_lost_for_now
 from batchgen.ports import Book, Service
 
 #: Questions in the air at once: at a second each, more than any ceiling on questions a second allows.
 QUESTIONS = 64
 _BACKOFF_CEILING = 60.0  # seconds
+_KEEP = 60.0  # seconds between two times that what is learnt is written down
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +36,9 @@ class Watched:
     """A task at the service, and what this run knows of it."""
 
     submission: Submission
+    born: float  # when the service took it, on the loop's clock
+    mark: int | None  # the timetable's: when it was last seen running; None: not by this run
+    at_service: bool = True  # and counted there
     holds_slot: bool = True
     troubles: int = 0  # questions in a row that brought no answer
     troubled_at: float = 0.0  # the first of these, on the loop's clock
@@ -50,7 +55,7 @@ class Asker:
     book: Book
     service: Service
     generated: Callable[[Submission], None]  # the downloads': a clip waits to be fetched
-    interval: float | None  # seconds; None: auto
+    timetable: Timetable
     max_per_second: float | None
     task_patience: float  # seconds since submission
 
@@ -82,13 +87,15 @@ class Poller:
 
     def track(self, submission: Submission) -> None:
         """A submission of this run was accepted: its slot is taken already."""
-        self._plan(Watched(submission), self._delay(submission))
+        watched = self._watch(submission)
+        self._runs(watched, watched.born)
+        self._plan(watched, self._delay(watched))
 
     def resume(self, submission: Submission) -> None:
         """A submission of an earlier run is still at the service: ask at once."""
         self._flow.take_slot()
         self._flow.accepted += 1
-        self._plan(Watched(submission), 0.0)
+        self._plan(self._watch(submission), 0.0)
 
     async def run(self) -> None:
         """Ask about each task when it is due."""
@@ -106,18 +113,36 @@ class Poller:
             self._asking.add(asking)
             asking.add_done_callback(self._asking.discard)
 
+    async def keep(self) -> None:
+        """Write down what is learnt of task times, every now and then."""
+        while True:
+            await asyncio.sleep(_KEEP)
+            await self._keep()
+
     async def close(self) -> None:
         """Ask no more, but let every answer that has come reach the ledger."""
         self._calls.cut()
         if self._asking:
             await asyncio.wait(self._asking)
+        await self._keep()
+
+    async def _keep(self) -> None:
+        news = self._asker.timetable.news()
+        if news:
+            with suppress(LedgerNotWritable):  # it is no loss that anybody must hear of
+                await self._asker.book.learnt(news)
 
     def _plan(self, watched: Watched, delay: float) -> None:
         self._agenda.add(self._flow.clock() + delay, watched)
         self._news.beat()
 
-    def _delay(self, submission: Submission) -> float:
-        return next_poll(self._age(submission), self._asker.interval)
+    def _watch(self, submission: Submission) -> Watched:
+        return Watched(submission, born=self._flow.clock() - self._age(submission), mark=None)
+
+    def _delay(self, watched: Watched) -> float:
+        now, kind = self._flow.clock(), watched.submission.request.kind
+        age = max(0.0, now - watched.born)
+        return self._asker.timetable.next_age(kind, age, now, hurried=self._flow.wants_slots) - age
 
     def _age(self, submission: Submission) -> float:
         return max(0.0, (self._flow.now() - submission.submitted_at).total_seconds())
@@ -129,12 +154,14 @@ class Poller:
             again = await self._answer(watched)
         except LedgerNotWritable as error:
             self._flow.halt(halt_for(error))
+            self._not_ended(watched)
             again = _BACKOFF_CEILING
         finally:
             self._gate.release()
         self._in_air.discard(watched)
         if again is None:
             self._ended(watched)
+            self._hopeless -= watched.hopeless
         else:
             self._plan(watched, again)
         self._flow.pulse.beat()
@@ -143,35 +170,48 @@ class Poller:
         """Seconds until the next question about this task; ``None`` when it has ended."""
         if not self._flow.may_call:
             return _BACKOFF_CEILING
+        left = self._flow.clock()
         try:
             state = await self._calls.make(lambda: self._asker.service.query(watched.submission.task_id))
         except NotFound as error:
             return await self._not_found(watched, error)
         except ServiceError as error:
             return self._trouble(watched, error)
-        return await self._heard(watched, state)
+        return await self._heard(watched, state, left)
 
-    async def _heard(self, watched: Watched, state: TaskState) -> float | None:
+    async def _heard(self, watched: Watched, state: TaskState, left: float) -> float | None:
+        """An answer to the question that left then, on the loop's clock."""
         submission = watched.submission
         self._limits_in_a_row = watched.troubles = watched.not_found = 0
         watched.fault = None
         self._flow.answered()
         match state:
             case Generated():
-                news = await self._asker.book.generated(submission, state)
+                news = await self._generated(watched, state)
                 self._flow.streaks.succeeded()
                 self._flow.changed(news, Status.SUBMITTED, Status.GENERATED)
                 self._asker.generated(news)
                 return None
             case Failed():
+                self._ended(watched)
                 fault = Fault(code=state.code, message=state.message, stage=Stage.GENERATE)
                 await self._fail(submission, fault)
                 self._flow.halt_if(self._flow.streaks.failed(f"{fault.message} (code {fault.code})"))
                 return None
+        self._runs(watched, left)
         if submission.not_found_since is not None:
             watched.submission = await self._asker.book.found(submission)
         self._judge(watched, self._age(submission) > self._asker.task_patience)
-        return self._delay(submission)
+        return self._delay(watched)
+
+    async def _generated(self, watched: Watched, state: Generated) -> Submission:
+        """Its slot is free at once; its clip waits when the ledger has it."""
+        self._flow.ending += 1
+        try:
+            self._ended(watched)
+            return await self._asker.book.generated(watched.submission, state)
+        finally:
+            self._flow.ending -= 1
 
     async def _fail(self, submission: Submission, fault: Fault) -> None:
         await insist(
@@ -214,6 +254,7 @@ class Poller:
         last_answer = self._flow.last_answer_for(submission)
         if is_gone(since=submission.not_found_since, now=self._flow.now(), last_answer=last_answer):
             await self._fail(submission, Fault(code="gone", message=str(error), stage=Stage.GENERATE))
+            self._forget(watched)
             return None
         if watched.not_found == 0:
             watched.not_found_at = now
@@ -241,8 +282,42 @@ class Poller:
         watched.hopeless = hopeless
 
     def _ended(self, watched: Watched) -> None:
-        self._hopeless -= watched.hopeless
-        self._flow.accepted -= 1
+        """It has ended at the service: another may begin there, whatever the ledger still has to write down."""
+        self._learn_end(watched)
+        if watched.at_service:
+            watched.at_service = False
+            self._flow.accepted -= 1
         if watched.holds_slot:
             watched.holds_slot = False
             self._flow.free_slot()
+
+    def _not_ended(self, watched: Watched) -> None:
+        """As far as the ledger knows: it will be asked about again."""
+        if not watched.at_service:
+            watched.at_service = watched.holds_slot = True
+            self._flow.accepted += 1
+            self._flow.take_slot()
+
+    # --- what is learnt ---------------------------------------------------------------------------------
+
+    def _runs(self, watched: Watched, moment: float) -> None:
+        """It still ran at this moment of the loop's clock."""
+        timetable, kind = self._asker.timetable, watched.submission.request.kind
+        age = max(0.0, moment - watched.born)
+        if watched.mark is None:
+            watched.mark = timetable.begin(kind, age)
+        else:
+            watched.mark = timetable.runs(kind, watched.mark, age)
+
+    def _forget(self, watched: Watched) -> None:
+        """It is gone, which says nothing of its time."""
+        if watched.mark is not None:
+            self._asker.timetable.leave(watched.submission.request.kind, watched.mark)
+            watched.mark = None
+
+    def _learn_end(self, watched: Watched) -> None:
+        """A task of an earlier run that has ended since says next to nothing of its time."""
+        if watched.mark is not None:
+            age = self._flow.clock() - watched.born
+            self._asker.timetable.ended(watched.submission.request.kind, watched.mark, age)
+            watched.mark = None

@@ -6,17 +6,18 @@ import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from batchgen.errors import LedgerNotWritable
-from batchgen.model import Fault, Submission
+from batchgen.model import Fault, Submission, TaskTimes
 from batchgen.pipeline.fetch import Collector, Downloads
 from batchgen.pipeline.flow import Flow
 from batchgen.pipeline.poll import Asker, Poller
 from batchgen.pipeline.stops import Stop, StopKind, Streaks
 from batchgen.pipeline.submit import WORKERS, NextOrders, Sender, Submitter
+from batchgen.polling import Timetable
 from batchgen.ports import Book, Fetcher, Observer, Pace, Service, Store, Vitals
 from batchgen.settings import Limits, Polling
 
@@ -42,6 +43,7 @@ class Parts:
     observers: Sequence[Observer]
     now: Callable[[], datetime]
     free_bytes: Callable[[Path], Awaitable[int]] = free_bytes
+    task_times: TaskTimes = field(default_factory=dict)  # what earlier runs learnt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,7 @@ class Pipeline:
 
     def _work(self, submitter: Submitter, poller: Poller) -> list[Coroutine[None, None, None]]:
         limits = self._rules.limits
-        work: list[Coroutine[None, None, None]] = [poller.run(), self._tick(submitter)]
+        work: list[Coroutine[None, None, None]] = [poller.run(), poller.keep(), self._tick(submitter)]
         if self._rules.submit:
             work.append(submitter.feed())
             work += [submitter.work() for _ in range(min(WORKERS, limits.in_flight))]
@@ -190,12 +192,15 @@ class Pipeline:
     # --- wiring -----------------------------------------------------------------------------------------
 
     def _asker(self) -> Asker:
+        polling = self._rules.polling
         return Asker(
             book=self._parts.book,
             service=self._parts.service,
             generated=self._downloads.add,
-            interval=self._rules.polling.interval,
-            max_per_second=self._rules.polling.max_per_second,
+            timetable=Timetable(
+                interval=polling.interval, max_per_second=polling.max_per_second, kept=self._parts.task_times
+            ),
+            max_per_second=polling.max_per_second,
             task_patience=self._rules.limits.task_patience,
         )
 

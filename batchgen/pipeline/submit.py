@@ -174,13 +174,15 @@ class Submitter:
                 reason = f"{flow.sent} clips submitted, as many as this run may"
                 flow.halt(Stop(kind=StopKind.MAX_CLIPS, reason=reason))
                 break
-            wait, flow.held_by = self._hold()
+            wait, held_by = self._hold()
+            flow.hold(
+                held_by if wait else "", full=bool(wait) and flow.slots_taken >= self._sender.pace.slots
+            )
             if not wait:
-                flow.held_by = ""
                 return True
             await flow.pulse.wait(wait)
             flow.heed_deadline()
-        flow.held_by = ""
+        flow.hold("")
         return False
 
     @property

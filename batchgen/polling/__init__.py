@@ -3,13 +3,11 @@
 from batchgen.polling.agenda import Agenda
 from batchgen.polling.rules import NOT_FOUND_BACKOFF, is_gone, is_lost_for_now
 from batchgen.polling.spacing import Spacing
-from batchgen.polling.timetable import Counts, Kind, Timetable
+from batchgen.polling.timetable import Timetable
 
 __all__ = [
     "NOT_FOUND_BACKOFF",
     "Agenda",
-    "Counts",
-    "Kind",
     "Spacing",
     "Timetable",
     "is_gone",

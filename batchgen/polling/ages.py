@@ -18,7 +18,7 @@ def nearest(age: float) -> int:
     """The number of the edge that is nearest to this age, by their ratio; 0 for an age near 0."""
     if not age > _FIRST / 2:
         return 0
-    return min(LAST, max(1, 1 + round(math.log(age / _FIRST) / _LOG_RATIO))) if age < math.inf else LAST
+    return max(1, 1 + round(math.log(min(age, EDGES[LAST]) / _FIRST) / _LOG_RATIO))
 
 
 def steps(logarithm: float) -> float:

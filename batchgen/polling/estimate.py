@@ -21,14 +21,14 @@ from batchgen.polling.plan import Ends
 
 Interval = tuple[int, int]  # running at the first edge, ended by the second; LAST: not yet ended
 
-_ROUNDS = 8  # of self-consistency: more would only fit the noise
+_ROUNDS = 4  # of self-consistency: more would only fit the noise
 _REACH = round(steps(math.log(8.0)))  # bins around the data in which surprises are thought of
 _SURPRISE = 0.7  # the scale of surprises, of the logarithm: a double exponential around what is known
 _SURPRISES = 1.0  # observations that they count as
 #: By how many bins all tasks may take longer today: up to about five times as long, or as short.
 _SHIFTS = tuple((3 * abs(k) + round(0.18 * k * k)) * (1 if k > 0 else -1) for k in range(-14, 15))
 _SHIFT_SCALE = steps(0.15)  # bins: how much the service's speed is thought to differ from last time's
-_NARROW = 0.5  # of the rule of thumb's width: two modes are worth more than smoothness
+_NARROW = 0.7  # of the rule of thumb's width: two modes are worth more than smoothness
 _GROUPS = 5  # in which observations are held against what was expected
 _FAIR = 8.0  # their chi-square while there is no contradiction: four degrees of freedom, nine times in ten
 
@@ -41,7 +41,6 @@ class Estimate:
     counts: Sequence[float]  # all of it, together ``weight``
     shift: int  # bins by which what was kept fits best today
     trust: float  # in what was kept, 0 to 1
-    belief: Sequence[float]  # before it was smoothed
 
     @property
     def weight(self) -> float:
@@ -51,7 +50,7 @@ class Estimate:
     def share(self, low: int, high: int) -> dict[int, float]:
         """An observation, shared out over the bins of its interval as the belief has it."""
         first, last = max(0, low - self.start), min(len(self.counts), high - self.start)
-        parts = self.belief[first:last]
+        parts = self.counts[first:last]
         total = sum(parts)
         if total <= 0.0:
             return {high: 1.0}
@@ -73,29 +72,24 @@ def estimate(
     """The belief from counts by bin of earlier tasks, intervals of recent ones, and where others still run."""
     window = _Window.around(kept, recent, running)
     seen = window.seen(recent, running)
-    before = [kept.get(window.start + k + 1, 0.0) for k in range(window.size)]
-    before_weight = sum(before)
+    surprise = window.surprise()
     shift, trust = 0, 1.0
-    if before_weight > 0.0:
-        width = _bandwidth(before, before_weight)
-        smooth_before = smoothed(before, width)
-        shifts = _shifts(smooth_before, seen, 1.0 / (before_weight + 1.0))
+    before = [kept.get(window.start + k + 1, 0.0) for k in range(window.size)]
+    if any(before) and seen:
+        shifts = _shifts(smoothed(before, _bandwidth(before, sum(before))), seen)
         shift = round(sum(by * chance for by, chance in shifts.items()))
         before = _moved(before, shifts)
-    surprise = window.surprise(before, seen)
-    if before_weight > 0.0 and seen:
-        expected = _plus(smoothed(before, width), surprise)
+        expected = _plus(smoothed(before, _bandwidth(before, sum(before))), surprise)
         trust = _trust(expected, _shared(expected, seen))
         before = [trust * count for count in before]
     total = sum(before) + sum(seen.values())
-    width = _bandwidth(before, total) if before_weight else 3.0
-    prior = _plus(smoothed(before, width), surprise)
+    prior = _plus(smoothed(before, _bandwidth(before, total)), surprise)
     belief = prior
     for _ in range(_ROUNDS):
         belief = _plus(prior, _shared(belief, seen))
     found = _plus(before, _shared(belief, seen))
     counts = _plus(smoothed(found, _bandwidth(found, total)), surprise)
-    return Estimate(start=window.start, counts=counts, shift=shift, trust=trust, belief=belief)
+    return Estimate(start=window.start, counts=counts, shift=shift, trust=trust)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,22 +106,20 @@ class _Window:
     ) -> _Window:
         points: dict[float, float] = {}
         for at, weight in kept.items():
-            points[at] = points.get(at, 0.0) + weight
+            points[float(at)] = points.get(at, 0.0) + weight
         for (low, high), weight in recent.items():
-            at = (low + high) / 2 if low else high
-            points[at] = points.get(at, 0.0) + weight
+            middle = (low + high) / 2 if low else float(high)
+            points[middle] = points.get(middle, 0.0) + weight
         oldest = max(running, default=0)
         first = min(points, default=float(oldest))
         last = max(max(points, default=0.0), max((high for _, high in recent), default=0), oldest)
         start = max(0, math.floor(first) - _REACH)
         stop = min(LAST, math.ceil(last) + _REACH)
         total = sum(points.values())
-        middle = sum(at * weight for at, weight in points.items()) / total if total else float(oldest)
-        return cls(start=start, size=stop - start, middle=middle - start)
+        centre = sum(at * weight for at, weight in points.items()) / total if total else float(oldest)
+        return cls(start=start, size=stop - start, middle=centre - start)
 
-    def seen(
-        self, recent: Mapping[Interval, float], running: Mapping[int, int]
-    ) -> dict[Interval, float]:
+    def seen(self, recent: Mapping[Interval, float], running: Mapping[int, int]) -> dict[Interval, float]:
         """Intervals of the window: from the first number up to the second, which is within."""
         found: dict[Interval, float] = {}
         for (low, high), weight in recent.items():
@@ -139,7 +131,7 @@ class _Window:
                 found[key] = found.get(key, 0.0) + number
         return found
 
-    def surprise(self, before: Sequence[float], seen: Mapping[Interval, float]) -> list[float]:
+    def surprise(self) -> list[float]:
         """What is thought of besides: little, but everywhere."""
         scale = steps(_SURPRISE)
         middle = self.middle
@@ -190,18 +182,20 @@ def _bandwidth(counts: Sequence[float], weight: float) -> float:
     if total <= 0.0:
         return 0.0
     deviation = total * total / (2.0 * math.sqrt(math.pi) * sum(count * count for count in counts))
-    return _NARROW * deviation * max(1.0, weight) ** -0.2
+    return _NARROW * deviation / math.pow(max(1.0, weight), 0.2)
 
 
-
-def _shifts(expected: Sequence[float], seen: Mapping[Interval, float], doubt: float) -> dict[int, float]:
+def _shifts(expected: Sequence[float], seen: Mapping[Interval, float]) -> dict[int, float]:
     """How likely it is that today all tasks take so many bins longer."""
     size, total, reach = len(expected), sum(expected), _SHIFTS[-1]
+    doubt = 1.0 / (total + 1.0)
     floor = doubt / size
     ended = [0.0] * (reach + 1)
     ended += [count / total * (1.0 - doubt) for count in accumulate(expected)]
     ended += [ended[-1]] * reach
-    found = [(low + reach, high + reach, floor * (high - low), weight) for (low, high), weight in seen.items()]
+    found = [
+        (low + reach, high + reach, floor * (high - low), weight) for (low, high), weight in seen.items()
+    ]
     end = size + reach
     logs: dict[int, float] = {}
     for by in _SHIFTS:

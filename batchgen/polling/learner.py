@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Mapping
 
 from batchgen.polling.ages import EDGES, LAST, nearest
 from batchgen.polling.estimate import Estimate, Interval, estimate
 from batchgen.polling.plan import Cost, Ends, Plan, plan_for
-from batchgen.polling.rules import CEILING, next_poll
+from batchgen.polling.rules import CEILING, GROWTH, next_poll
 
 #: Mean lag that a plan aims at, as a part of the median time: while jobs wait for the slot, and while none does.
 HURRIED, UNHURRIED = 0.027, 0.045
@@ -17,8 +18,11 @@ _SLOWEST = 0.5  # likewise, when the ceiling on questions forbids more
 _FEWEST = 3  # ended tasks from which on there is something to plan with
 _RECENT = 64  # tasks whose intervals are kept as they were seen
 _MEMORY = 200.0  # tasks after which an earlier one counts for a third
+_LEAST, _MOST = 1e-3, 1e9  # weights that can be meant
 _PAUSE = 0.25  # seconds between two looks at the news, at the least
 _PAUSES = 0.02, 0.3  # and of the median: while little of today is known, and later
+_USUAL = 0.9  # the part of tasks after whose end, as long again, the others are stragglers
+_LONGEST = 0.25  # of the median: between two questions about a straggler
 _GOLDEN = 0.6180339887498949  # its multiples, modulo 1, fill [0, 1) evenly
 
 
@@ -33,8 +37,9 @@ class Learner:
         """``kept``: what ``export`` gave another day."""
         self._kept: dict[int, float] = {}
         for age, weight in (kept or {}).items():
-            at = max(1, nearest(age))
-            self._kept[at] = self._kept.get(at, 0.0) + weight
+            if 0.0 < age < math.inf and _LEAST < weight < _MOST:
+                at = max(1, nearest(age))
+                self._kept[at] = self._kept.get(at, 0.0) + weight
         self._recent: deque[Interval] = deque()
         self._running: Counter[int] = Counter()
         self._estimate: Estimate | None = None
@@ -46,6 +51,7 @@ class Learner:
         self._weight = sum(self._kept.values())
         self.median = 0.0  # seconds; 0: nothing is known
         self.mean = 0.0
+        self._usual = 0.0  # seconds: who takes longer is a straggler
         self.changed = False  # since the last export
 
     # --- what is seen -----------------------------------------------------------------------------------
@@ -72,7 +78,8 @@ class Learner:
         self._unlearnt += 1
         if len(self._recent) >= _RECENT:
             self._keep(self._recent.popleft())
-        self._recent.append((mark, max(mark + 1, nearest(age))))
+        by = min(LAST, max(mark + 1, nearest(age)))
+        self._recent.append((min(mark, by - 1), by))
         self.changed = True
 
     def leave(self, mark: int) -> None:
@@ -93,7 +100,7 @@ class Learner:
         if shift:
             self._kept = _moved(self._kept, shift)
             self._estimate = None
-        self._kept = {at: weight * fade for at, weight in self._kept.items() if weight > 1e-3}
+        self._kept = {at: weight * fade for at, weight in self._kept.items() if weight > _LEAST}
         for at, share in believed.share(*interval).items():
             self._kept[at] = self._kept.get(at, 0.0) + share
         self._weight = sum(self._kept.values())
@@ -108,7 +115,7 @@ class Learner:
             for interval in self._recent:
                 for at, share in believed.share(*interval).items():
                     kept[at] = kept.get(at, 0.0) + share
-        return {EDGES[at]: round(weight, 4) for at, weight in sorted(kept.items()) if weight > 1e-3}
+        return {EDGES[at]: round(weight, 4) for at, weight in sorted(kept.items()) if weight > _LEAST}
 
     # --- what follows -----------------------------------------------------------------------------------
 
@@ -123,12 +130,17 @@ class Learner:
         plan, _ = self._plan(hurried=hurried, stretch=stretch)
         following = plan.next_age(age)
         if following is None:
-            return age + max(0.05, min(0.2 * age, max(CEILING, 0.1 * self.median)))
+            return age + max(0.05, min(GROWTH * age, self._longest))
         if age <= 0.0:
             second = plan.next_age(following) or following
             half = min(second - following, following) / 2
             return self._dithered(following - half, following + half)
-        return following
+        return following if age < self._usual else min(following, age + self._longest)
+
+    @property
+    def _longest(self) -> float:
+        """Seconds between two questions about a straggler, at the most."""
+        return max(CEILING, _LONGEST * self.median)
 
     def questions_per_second(self, *, hurried: bool) -> float:
         """How many questions all of its tasks need, at the lag that should be."""
@@ -161,6 +173,7 @@ class Learner:
         self._plans.clear()
         self._unlearnt = 0
         self.median, self.mean = self._ends.quantile(0.5), self._ends.mean
+        self._usual = 2.0 * self._ends.quantile(_USUAL)
         return found
 
     def _plan(self, *, hurried: bool, stretch: float) -> tuple[Plan, Cost]:

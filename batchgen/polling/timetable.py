@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
+from batchgen.model import TaskKind, TaskTimes
 from batchgen.polling.learner import Learner
-
-Kind = tuple[str, str, int]  # model, resolution, seconds of video
-Counts = Mapping[float, float]  # tasks by the seconds that they took
 
 #: The part of the ceiling that plans may use: the rest is for tasks that begin together, and for surprises.
 _SHARE = 0.8
@@ -24,7 +21,7 @@ class Timetable:
         *,
         interval: float | None = None,
         max_per_second: float | None = None,
-        kept: Mapping[Kind, Counts] | None = None,
+        kept: TaskTimes | None = None,
     ) -> None:
         """``interval``: the user's own, in seconds.  ``kept``: what ``news`` gave another day."""
         self._interval, self._ceiling = interval, max_per_second
@@ -32,23 +29,23 @@ class Timetable:
         self._stretch = 1.0
         self._stretched_at = -math.inf
 
-    def begin(self, kind: Kind, age: float) -> int:
+    def begin(self, kind: TaskKind, age: float) -> int:
         """A task of this age is watched from now on: its mark."""
         return self._learners.setdefault(kind, Learner()).begin(age)
 
-    def runs(self, kind: Kind, mark: int, age: float) -> int:
+    def runs(self, kind: TaskKind, mark: int, age: float) -> int:
         """It still ran at this age: its new mark."""
         return self._learners[kind].runs(mark, age)
 
-    def ended(self, kind: Kind, mark: int, age: float) -> None:
+    def ended(self, kind: TaskKind, mark: int, age: float) -> None:
         """It had ended by this age."""
         self._learners[kind].ended(mark, age)
 
-    def leave(self, kind: Kind, mark: int) -> None:
+    def leave(self, kind: TaskKind, mark: int) -> None:
         """It is no longer watched, and nothing is known of its end."""
         self._learners[kind].leave(mark)
 
-    def next_age(self, kind: Kind, age: float, now: float, *, hurried: bool) -> float:
+    def next_age(self, kind: TaskKind, age: float, now: float, *, hurried: bool) -> float:
         """The age at which to ask next about a task of this age.
 
         ``hurried``: a job waits for its slot, so that lag costs more.
@@ -58,7 +55,8 @@ class Timetable:
         if self._ceiling is not None and now - self._stretched_at >= _STALE:
             self._stretched_at = now
             self._stretch = self._stretched(self._ceiling, hurried=hurried)
-        return self._learners[kind].next_age(age, now, hurried=hurried, stretch=self._stretch)
+        learner = self._learners.setdefault(kind, Learner())
+        return learner.next_age(age, now, hurried=hurried, stretch=self._stretch)
 
     def _stretched(self, ceiling: float, *, hurried: bool) -> float:
         """How many times the lag must be what it should, for the questions to stay under the ceiling."""
@@ -66,6 +64,6 @@ class Timetable:
         over = wanted / (_SHARE * ceiling)
         return 1.0 if over <= 1.0 else _STEP ** math.ceil(math.log(over) / math.log(_STEP))
 
-    def news(self) -> dict[Kind, dict[float, float]]:
+    def news(self) -> dict[TaskKind, dict[float, float]]:
         """What should be kept, of the kinds about which something was learnt since the last time."""
         return {kind: one.export() for kind, one in self._learners.items() if one.changed}

@@ -16,7 +16,7 @@ import looptime
 from fakes import KEY_PRINT, FakeBook, FakeFetcher, FakeService, FakeStore, Log, Recorder, clip_of, clock, now
 
 from batchgen.errors import NotAccepted
-from batchgen.model import Clip, Order, State, Status, Submission
+from batchgen.model import Clip, Order, State, Status, Submission, TaskTimes
 from batchgen.pace import SubmissionPace
 from batchgen.pipeline import Parts, Pipeline, Rules, Stop, StopKind
 from batchgen.pipeline.flow import Flow
@@ -64,6 +64,7 @@ class Scene:
     fetcher: FakeFetcher = field(init=False)
     store: FakeStore = field(init=False)
     pace: SubmissionPace = field(init=False)
+    task_times: TaskTimes = field(default_factory=dict)
     under_way: list[Submission] = field(default_factory=list)
     pipeline: Pipeline = field(init=False)
     took: float = math.nan  # seconds
@@ -100,6 +101,7 @@ class Scene:
             observers=[self.recorder],
             now=self._now,
             free_bytes=self.free_bytes or self._free_bytes,
+            task_times=self.task_times,
         )
         rules = Rules(
             limits=limits,
