@@ -137,14 +137,23 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where a job was ordered: a file, and the line (from 1) of its entry."""
+    """Where a job was ordered: a file, and the line (from 1) of its entry, or the row of a table."""
 
     file: str
     line: int
     column: int = 1
 
+    @property
+    def is_row(self) -> bool:
+        """Whether ``line`` counts rows: those of a table need not be lines."""
+        return self.file.lower().endswith(_IN_ROWS)
+
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}, row {self.line}" if self.is_row else f"{self.file}:{self.line}"
+
+
+#: The ends of names of tables whose rows may have several lines, or none.
+_IN_ROWS = (".csv", ".tsv", ".parquet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +167,7 @@ class Problem:
     warning: bool = False
 
     def __str__(self) -> str:
-        where = f"{self.source.file}:{self.source.line}:{self.source.column}"
+        where = str(self.source) + ("" if self.source.is_row else f":{self.source.column}")
         job = f" [job {self.job}]" if self.job else ""
         remedy = f" -- {self.remedy}" if self.remedy else ""
         return f"{where}:{job} {self.message}{remedy}"

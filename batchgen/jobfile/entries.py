@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from batchgen.jobfile.blueprint import make_blueprint
@@ -12,7 +13,7 @@ from batchgen.jobfile.fields import JOB, MAKES_MANY, MANY_JOBS
 from batchgen.jobfile.flaws import Flaw, Wrong, close_to, shown
 from batchgen.jobfile.ids import repeated_id
 from batchgen.jobfile.making import Maker, told
-from batchgen.jobfile.many import combined_jobs
+from batchgen.jobfile.many import Combined, Piece
 from batchgen.jobfile.mappings import Values, read_mapping, wrong_value
 from batchgen.jobfile.matrix_checks import matrix_flaws, stray_keys
 from batchgen.jobfile.name_checks import name_flaws
@@ -20,6 +21,8 @@ from batchgen.jobfile.naming import clip_path, full_id
 from batchgen.jobfile.nodes import Broken, Mapping, Node, Scalar
 from batchgen.jobfile.requests import merged_metadata, merged_request, request_flaws
 from batchgen.jobfile.scalars import described, resolve
+from batchgen.jobfile.sourcing import Sourcing
+from batchgen.jobfile.tables import SpooledInput
 from batchgen.jobfile.templates import Template, Unfilled
 from batchgen.jobfile.walk import Item
 from batchgen.model import Job, Problem, Source
@@ -33,6 +36,9 @@ class EntryReader:
     defaults: Values
     filename: Template | None = None
     edition: str | None = None
+    home: Path = Path()  # what tables are relative to
+    spooled: SpooledInput = field(default_factory=SpooledInput)
+    alone: bool = False  # a table without a job file
 
     def read(self, item: Item, number: int) -> Iterator[Job | Problem]:
         """The problems of an entry, and its jobs when it has none but warnings.  ``number`` is from 1."""
@@ -47,7 +53,7 @@ class EntryReader:
         if isinstance(node, Mapping) and values is not None and not _broken(flaws):
             yield from self._jobs(node, values, tuple(flaw.message for flaw in flaws))
 
-    def _told(self, flaws: list[Flaw], label: str) -> Iterator[Problem]:
+    def _told(self, flaws: list[Flaw], label: str | None) -> Iterator[Problem]:
         for flaw in sorted(flaws, key=lambda flaw: (flaw.line, flaw.column)):
             yield flaw.problem(self.file, label)
 
@@ -111,22 +117,31 @@ class EntryReader:
         values: dict[str, Any] = read_mapping(node, MANY_JOBS, flaws, where="a job")
         flaws.extend(stray_keys(node))
         flaws.extend(request_flaws(node, values, self.defaults))
-        label = _label(node, {}, number)
-        if found := node.find("from"):
-            message = "`from` is not yet known to this version of batchgen"
-            flaws.append(
-                Flaw(line=found[0].line, column=found[0].column, message=message, remedy="remove it")
-            )
-        if "matrix" in values and not _broken(flaws):
-            blueprint, more = make_blueprint(node, values, self.defaults, self.filename)
-            flaws.extend([*more, *matrix_flaws(blueprint), *name_flaws(blueprint, ())])
-            if "prompt" not in (*values, *blueprint.matrix_names):
-                flaws.append(_no_prompt(node))
-        yield from self._told(flaws, label)
+        label = None if self.alone else _label(node, {}, number)
+        blueprint, more = make_blueprint(node, values, self.defaults, self.filename)
         if not _broken(flaws):
-            maker = Maker(blueprint=blueprint, label=label, edition=self.edition, id=blueprint.id)
-            source = Source(file=self.file, line=node.line, column=node.column)
-            yield from combined_jobs(maker, source)
+            flaws.extend([*more, *matrix_flaws(blueprint)])
+            if "from" not in values:
+                flaws.extend(name_flaws(blueprint, ()))
+                flaws.extend([] if "prompt" in (*values, *blueprint.matrix_names) else [_no_prompt(node)])
+        yield from self._told(flaws, label)
+        if _broken(flaws):
+            return
+        if "from" in values:
+            maker = Maker(blueprint=blueprint, edition=self.edition)
+            yield from Sourcing(
+                maker=maker,
+                label=label,
+                file=self.file,
+                home=self.home,
+                spooled=self.spooled,
+                alone=self.alone,
+            ).jobs()
+            return
+        maker = Maker(blueprint=blueprint, edition=self.edition, label=label)
+        source = Source(file=self.file, line=node.line, column=node.column)
+        for piece in Combined.of(blueprint).over(Piece(source, blueprint.id)):
+            yield from maker.make(piece)
 
 
 def _broken(flaws: list[Flaw]) -> bool:

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from batchgen.jobfile.blueprint import Blueprint
 from batchgen.jobfile.camera import camera_warnings
 from batchgen.jobfile.fields import PROMPT
 from batchgen.jobfile.flaws import Wrong
 from batchgen.jobfile.ids import repeated_id
+from batchgen.jobfile.many import Piece, Told
 from batchgen.jobfile.naming import clip_path, full_id
 from batchgen.jobfile.requests import clashes, request_of
 from batchgen.jobfile.template_kinds import filled
 from batchgen.jobfile.templates import Template, Unfilled
-from batchgen.model import Job, Problem, Request, Source
+from batchgen.model import Job, Problem, Request
 
 _MOST_TOLD = 1000  # different warnings of one entry
-
-
-class Told(NamedTuple):
-    """Something wrong, or odd, about one set of values."""
-
-    message: str
-    remedy: str | None = None
-    warning: bool = False
-
-    def problem(self, source: Source, job: str, where: str = "") -> Problem:
-        """This, as it is told to the user."""
-        message = where + self.message
-        return Problem(source=source, message=message, job=job, remedy=self.remedy, warning=self.warning)
 
 
 def told(key: str, error: Unfilled | Wrong) -> Told:
@@ -39,27 +26,13 @@ def told(key: str, error: Unfilled | Wrong) -> Told:
     return Told(f"`{key}`: {message}" if isinstance(error, Unfilled) else message, error.remedy)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """What is particular to one row, one combination, or one combination for one row."""
-
-    source: Source
-    values: Mapping[str, object]  # by the names that texts use
-    keys: Mapping[str, object]  # of the request; the prompt a text to the letter, or a template
-    appended: Sequence[str] = ()  # to the id
-    metadata: Mapping[str, object] = field(default_factory=dict)
-    where: str = ""  # which combination, for messages
-    told: Sequence[Told] = ()
-
-
 @dataclass(slots=True, kw_only=True)
 class Maker:
     """Makes the jobs of one entry."""
 
     blueprint: Blueprint
-    label: str
     edition: str | None
-    id: Template | None
+    label: str | None = None  # of what has no id
     _warned: set[str] = field(default_factory=set)
 
     def make(self, piece: Piece) -> Iterator[Job | Problem]:
@@ -103,6 +76,9 @@ class Maker:
         return jobs
 
     def _prompt(self, given: object, piece: Piece, found: list[Told]) -> str | None:
+        if given is None:
+            found.append(Told("there is no prompt here", "fill the column `prompt`"))
+            return None
         try:
             text = given.fill(piece.values) if isinstance(given, Template) else given
             prompt = PROMPT.checked(text if isinstance(text, str) else "")
@@ -114,10 +90,10 @@ class Maker:
         return prompt
 
     def _id(self, piece: Piece, found: list[Told]) -> str | None:
-        if self.id is None:
+        if piece.id is None:
             return None
         try:
-            return full_id(self.id.fill(piece.values), piece.appended, self.edition, self.blueprint.repeat)
+            return full_id(piece.id.fill(piece.values), piece.appended, self.edition, self.blueprint.repeat)
         except (Unfilled, Wrong) as error:
             found.append(told("id", error))
             return None

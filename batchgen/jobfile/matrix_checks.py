@@ -26,6 +26,8 @@ def matrix_flaws(blueprint: Blueprint) -> Iterator[Flaw]:
         yield from _exclude_flaws(matrix, pick)
     for axis in matrix.axes:
         yield from _alike(blueprint, axis)
+    if matrix.size and matrix.size * len(matrix.exclude) <= _MOST_COMPARISONS:
+        yield from _nothing_left(blueprint, matrix)
 
 
 def stray_keys(node: Mapping) -> Iterator[Flaw]:
@@ -90,6 +92,12 @@ def _alike(blueprint: Blueprint, axis: Axis) -> Iterator[Flaw]:
         if other != value.text:
             message = f"in an id, {shown(value.text)} reads `{word}`, and so does {shown(other)}"
             yield _at(value, message, "change one of them, or number them in a list of their own")
+
+
+def _nothing_left(blueprint: Blueprint, matrix: Matrix) -> Iterator[Flaw]:
+    if next(matrix.combinations(), None) is None:
+        message = "`exclude` leaves no combination"
+        yield _at(_place(blueprint, "exclude"), message, "remove what excludes too much")
 
 
 def _place(blueprint: Blueprint, key: str) -> Node:

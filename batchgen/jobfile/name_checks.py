@@ -13,18 +13,23 @@ from batchgen.model import API_DEFAULTS
 _SHOWN = 20  # names in a message
 
 
-def name_flaws(blueprint: Blueprint, columns: Collection[str] | None) -> Iterator[Flaw]:
+def name_flaws(
+    blueprint: Blueprint, columns: Collection[str] | None, giver: str = "nothing"
+) -> Iterator[Flaw]:
     """Names without a value, and matrix names that nothing uses.
 
-    ``columns`` are those of the table, empty without one, None where only its rows can tell.
+    ``columns`` are those of the table, empty without one, None where only its rows can tell; ``giver`` is what
+    does not give a value, for messages.
     """
     meant: set[str] = set()
     if columns is not None:
-        yield from _without_value(blueprint, (*blueprint.matrix_names, *columns), meant)
+        yield from _without_value(blueprint, (*blueprint.matrix_names, *columns), meant, giver)
     yield from _without_use(blueprint, meant)
 
 
-def _without_value(blueprint: Blueprint, given: Collection[str], meant: set[str]) -> Iterator[Flaw]:
+def _without_value(
+    blueprint: Blueprint, given: Collection[str], meant: set[str], giver: str
+) -> Iterator[Flaw]:
     """``meant`` gets the names that were probably misspelled."""
     told: set[tuple[str, str]] = set()
     for use in blueprint.uses():
@@ -36,7 +41,7 @@ def _without_value(blueprint: Blueprint, given: Collection[str], meant: set[str]
                 told.add((use.key, name))
                 names = listed([f"`{{{one}}}`" for one in sorted(known)[:_SHOWN]]) if known else "none"
                 remedy = f"did you mean `{{{near}}}`?" if near else f"the names are {names}"
-                message = f"`{use.key}` uses `{{{name[:60]}}}`, which nothing gives a value"
+                message = f"`{use.key}` uses `{{{name[:60]}}}`, which {giver} gives a value"
                 yield _at(use.place, message, remedy)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from batchgen.errors import JobFileError
+from batchgen.jobfile.alone import table_entry
 from batchgen.jobfile.entries import EntryReader
 from batchgen.jobfile.flaws import Flaw, Stop
 from batchgen.jobfile.head import read_head
 from batchgen.jobfile.mappings import Values
-from batchgen.jobfile.nodes import Node, Scalar
+from batchgen.jobfile.nodes import Mapping, Node, Scalar
 from batchgen.jobfile.source import Stamp, has_margin_text, open_source, stamp_of
+from batchgen.jobfile.tables import SpooledInput
 from batchgen.jobfile.templates import Template
 from batchgen.jobfile.walk import Item, JobsEnd, JobsStart, Pair, walk
 from batchgen.model import Job, Problem
@@ -35,6 +37,8 @@ class JobFile:
     filename: Template | None = None
     edition: str | None = None  # of the jobs; the one who opens the file knows the day
     loader: type[Any] | None = None
+    spooled: SpooledInput = field(default_factory=SpooledInput)
+    table: Mapping | None = None  # the one entry of a table that stands without a job file
 
     def entries(self) -> Iterator[Job | Problem]:
         """The jobs in the file's order, repeated ones several times, and problems as they are found.
@@ -42,6 +46,9 @@ class JobFile:
         Can be called again; memory does not depend on how long the file is.  Nothing is raised: what ends
         the reading early is the last problem.
         """
+        if self.table is not None:
+            yield from self._entry_reader().read(Item(node=self.table, flaws=[]), 1)
+            return
         label: str | None = None
         try:
             with open_source(self.path) as file:
@@ -65,7 +72,13 @@ class JobFile:
 
     def _entry_reader(self) -> EntryReader:
         return EntryReader(
-            file=str(self.path), defaults=self.defaults, filename=self.filename, edition=self.edition
+            file=str(self.path),
+            defaults=self.defaults,
+            filename=self.filename,
+            edition=self.edition,
+            home=self.path.parent,
+            spooled=self.spooled,
+            alone=self.table is not None,
         )
 
     def _refuse_change(self, file: BinaryIO) -> None:
@@ -79,13 +92,29 @@ def _no_jobs(key: Scalar) -> Flaw:
     return Flaw(line=key.line, column=key.column, message=message, remedy=remedy)
 
 
-def open_job_file(path: Path, *, loader: type[Any] | None = None, allow_http: bool = False) -> JobFile:
+def open_job_file(
+    path: Path,
+    *,
+    loader: type[Any] | None = None,
+    allow_http: bool = False,
+    given: Sequence[tuple[str, str]] = (),
+) -> JobFile:
     """Read what stands above the jobs, and what stands below them if anything does.
 
+    A table is a job file of its own; ``given`` are keys and values for its rows, as the command line has them.
     Raises JobFileError when the file cannot be opened, is not YAML up to its jobs, or is no mapping.
     ``loader`` is one of PyYAML's, the fastest there is by default.  ``allow_http``: the user said elsewhere
     that the key may travel unencrypted.
     """
+    if path.suffix.lower() in KINDS:
+        return _open_table(path, given)
+    if given:
+        source = Source(file=str(path), line=1)
+        raise JobFileError((Problem(source=source, message=_OWN_DEFAULTS, remedy=_WRITE_THEM),))
+    return _open_yaml(path, loader, allow_http=allow_http)
+
+
+def _open_yaml(path: Path, loader: type[Any] | None, *, allow_http: bool) -> JobFile:
     pairs: list[tuple[Node, Node | None]] = []
     flaws: list[Flaw] = []
     try:
@@ -108,6 +137,22 @@ def open_job_file(path: Path, *, loader: type[Any] | None = None, allow_http: bo
         filename=head.filename,
         loader=loader,
     )
+
+
+_OWN_DEFAULTS = "--default is for tables without a job file"
+_WRITE_THEM = "write the keys under `defaults:` in the file"
+
+
+def _open_table(path: Path, given: Sequence[tuple[str, str]]) -> JobFile:
+    entry, flaws = table_entry(path.name, given)
+    if flaws:
+        raise JobFileError(tuple(flaw.problem("--default") for flaw in flaws))
+    try:
+        with open_source(path) as file:
+            stamp = stamp_of(file)
+    except Stop as stop:
+        raise _unreadable(path, [stop.flaw]) from stop
+    return JobFile(path=path, settings=Settings(), problems=(), defaults={}, stamp=stamp, table=entry)
 
 
 def _collect(
