@@ -41,9 +41,12 @@ class View:
 
 
 @contextmanager
-def view(path: Path, options: Options, now: datetime) -> Iterator[View]:
-    """Open a view of a job file.  Blocks.  Raises what a run would raise, the brake excepted."""
-    place = resolve(path, options)
+def view(path: Path, options: Options, now: datetime, *, of_run: bool = False) -> Iterator[View]:
+    """Open a view of a job file, as its last run saw it or, ``of_run``, as one that starts now would.
+
+    Blocks.  Raises what a run would raise, the brake excepted.
+    """
+    place = resolve(path, options, now.astimezone().date() if of_run else None)
     with Staging() as staging:
         loaded = load(place.job_file, staging, shard=place.shard)
         folder.refuse_without_ledger(place.output, place.ledger)
@@ -93,7 +96,7 @@ class Plan:
 
 def check(path: Path, options: Options, now: datetime) -> Plan:
     """The plan of a run.  Blocks.  Raises as a run does before it sends anything."""
-    with view(path, options, now) as seen:
+    with view(path, options, now, of_run=True) as seen:
         place, ledger = seen.place, seen.ledger
         standing = ledger.ask(lambda db: queries.standing(db, place.name, ledger.among))
         clips = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name, ledger.among))
@@ -184,7 +187,7 @@ def _cost(clips: dict[Kind, int], place: Place) -> str:
 
 def body_of(path: Path, options: Options, now: datetime, id_: str) -> str:
     """The exact body that would be sent for a job, as indented JSON.  Raises ConfigError for an unknown id."""
-    with view(path, options, now) as seen:
+    with view(path, options, now, of_run=True) as seen:
         record = seen.ledger.ask(lambda db: queries.find(db, id_))
         if record is None or not record.in_job_file or record.job_file != seen.place.name:
             raise ConfigError(f"{path}: there is no job {id_}")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from batchgen.app import folder
+from batchgen.app import folder, lasting
 from batchgen.app.options import Options
 from batchgen.app.place import Place
 from batchgen.app.rebuilding import rebuild_from_manifest, refuse_after_rebuild
@@ -36,6 +36,7 @@ def open_for(this: Run, staging: Staging) -> Ledger:
             this.warn(f"{brake}; until a run has accepted them with --accept-new the old jobs count")
         tidy(this, ledger)
         if this.submit:
+            lasting.keep(ledger, place.name, place.lasting)
             kinds = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name, ledger.among))
             refuse_unpriced(place, options, kinds)
             if options.rebuild_ledger:

@@ -17,12 +17,14 @@ DEFAULT_DRAIN = 900.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Options of a run, of ``collect``, and (the first six) of every command that takes a job file."""
+    """Options of a run, of ``collect``, and (the first eight) of every command that takes a job file."""
 
     output: Path | None = None
     base_url: str | None = None
     simulate: bool = False
     allow_http: bool = False  # the key and the clips may travel unencrypted, also beyond this machine
+    edition: str | None = None  # another one than the job file's for today, or than the last run's
+    defaults: tuple[tuple[str, str], ...] = ()  # for the rows of a table without a job file
     shard: Shard | None = None  # only these jobs; the folder keeps to it
     only: tuple[str, ...] = ()  # ids or globs: which jobs the command is about
     where: tuple[str, ...] = ()  # KEY=VALUE, likewise

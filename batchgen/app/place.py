@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
+from batchgen.app.lasting import Lasting, edition, last_run
 from batchgen.app.options import Options
 from batchgen.errors import ConfigError
 from batchgen.hailuo import normal_origin
@@ -29,6 +31,8 @@ class Place:
     base_url: str
     origin: str  # as the ledger keeps it
     simulated: bool
+    lasting: Lasting  # the edition of this command, and what its table is given
+    recalled: bool  # the latter by the last run, and not by this command
     shard: Shard | None = None
 
     @property
@@ -41,9 +45,12 @@ class Place:
         return (self.output / name).exists()
 
 
-def resolve(path: Path, options: Options) -> Place:
-    """Read the head of a job file and settle where everything is.  Raises JobFileError or ConfigError."""
-    job_file = open_job_file(path, allow_http=options.allow_http)
+def resolve(path: Path, options: Options, starts: date | None = None) -> Place:
+    """Read the head of a job file and settle where everything is.  Blocks.  Raises JobFileError or ConfigError.
+
+    ``starts``: the local day on which a run starts; without it the edition is that of the last run.
+    """
+    job_file = open_job_file(path, allow_http=options.allow_http, given=options.defaults)
     settings = options.applied_to(job_file.settings)
     home = path.absolute().parent
     output = Path(os.path.abspath(options.output or home / settings.output))  # noqa: PTH100  no links followed
@@ -57,9 +64,18 @@ def resolve(path: Path, options: Options) -> Place:
     base_url = options.base_url or settings.service.base_url
     if options.base_url is not None:  # the job file's own was looked at with the rest of the file
         _refuse_clear_text(base_url, allow_http=settings.service.allow_http)
+    name = os.path.relpath(path.absolute(), output)
+    last = last_run(ledger, name) if settings.edition or job_file.table else Lasting()
+    recalled = bool(job_file.table and last.given and not options.defaults)
+    if recalled:
+        job_file = open_job_file(path, given=last.given)
+    lasting = Lasting(
+        edition=edition(settings, options.edition, last, starts),
+        given=last.given if recalled else options.defaults,
+    )
     return Place(
-        job_file=job_file,
-        name=os.path.relpath(path.absolute(), output),
+        job_file=replace(job_file, edition=lasting.edition),
+        name=name,
         settings=settings,
         output=output,
         ledger=ledger,
@@ -67,6 +83,8 @@ def resolve(path: Path, options: Options) -> Place:
         origin=SIMULATED if options.simulate else normal_origin(base_url),
         simulated=options.simulate,
         shard=options.shard,
+        lasting=lasting,
+        recalled=recalled,
     )
 
 

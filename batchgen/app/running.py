@@ -10,6 +10,7 @@ from pathlib import Path
 from batchgen.app import ground, lock
 from batchgen.app.driving import drive
 from batchgen.app.ground import Ground
+from batchgen.app.lasting import told
 from batchgen.app.loading import Interrupted, load
 from batchgen.app.opening import open_for
 from batchgen.app.options import Options
@@ -46,7 +47,8 @@ async def run(
     ``stopper`` ends the run early when it is asked to.
     """
     options = options or Options()
-    place = await asyncio.to_thread(resolve, Path(job_file), options)
+    starts = now().astimezone().date() if submit else None  # the user's day, not the one of UTC
+    place = await asyncio.to_thread(resolve, Path(job_file), options, starts)
     this = Run(
         place=place,
         options=options,
@@ -66,6 +68,8 @@ async def run(
         key = _key(this)
         for problem in loaded.warnings:
             this.warn(str(problem))
+        if place.recalled:
+            this.warn(f"{job_file}: as in the last run: {told(place.lasting.given)}")
         if place.clear_text:
             this.warn(
                 f"{place.origin}: the API key travels there unencrypted, where anyone on the way can read it"

@@ -44,9 +44,11 @@ def commands(job_file: Path, given: params.Given) -> Commands:
         ("-o", given["output"]),
         ("--base-url", given["base_url"]),
         ("--shard", given["shard"]),
+        ("--edition", given["edition"]),
     ):
         if value is not None:
             words += [option, str(value)]
+    words += [word for key, value in given["defaults"] for word in ("--default", f"{key}={value}")]
     words += [f"--{name.replace('_', '-')}" for name in ("allow_http", "simulate") if given[name]]
     key_file = given.get("api_key_file")
     running = () if key_file is None else ("--api-key-file", str(key_file))

@@ -31,6 +31,8 @@ class Given(TypedDict, total=False):
     where: tuple[str, ...]
     sample: int | None
     allow_http: bool
+    edition: str | None
+    defaults: tuple[tuple[str, str], ...]
     verbose: bool
     quiet: bool
     no_color: bool
@@ -141,6 +143,21 @@ class Where(click.ParamType[str]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return str(value)
+class KeyValue(click.ParamType[tuple[str, str]]):
+    """A key and its value, as ``duration=10``."""
+
+    name = "key=value"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """The two, or click's error."""
+        if isinstance(value, tuple):
+            return value
+        key, sign, text = str(value).partition("=")
+        if not key.strip() or not sign:
+            self.fail(f"{value!r} is no KEY=VALUE, such as duration=10", param, ctx)
+        return key.strip(), text
 
 
 class BaseUrl(click.ParamType[str]):
@@ -177,6 +194,19 @@ _EVERYWHERE = (
         metavar="I/N",
         type=Part(),
         help="Only the I-th of N parts of the jobs, in an output folder of its own.",
+    ),
+    click.option(
+        "--edition",
+        metavar="TEXT",
+        help="Another edition than today's (of a run) or the last run's (of other commands).",
+    ),
+    click.option(
+        "--default",
+        "defaults",
+        metavar="KEY=VALUE",
+        type=KeyValue(),
+        multiple=True,
+        help="For a table without a job file: a key for every row, such as duration=10 or 'prompt={caption} [推进]'.",
     ),
     click.option("-v", "--verbose", is_flag=True, help="Tell every change of status."),
     click.option("-q", "--quiet", is_flag=True, help="Tell only warnings and problems."),

@@ -6,7 +6,10 @@ of the file, with memory that does not depend on its length.
 
 from batchgen.jobfile.amounts import parse_amount
 from batchgen.jobfile.durations import parse_duration
+from batchgen.jobfile.editions import checked as checked_edition
+from batchgen.jobfile.editions import edition_on
 from batchgen.jobfile.editor_schema import schema
+from batchgen.jobfile.flaws import Wrong
 from batchgen.jobfile.ids import parse_id
 from batchgen.jobfile.reader import JobFile, open_job_file
 from batchgen.jobfile.starter import STARTER
@@ -16,6 +19,9 @@ __all__ = [
     "CLEAR_TEXT",
     "STARTER",
     "JobFile",
+    "Wrong",
+    "checked_edition",
+    "edition_on",
     "is_clear_text",
     "open_job_file",
     "parse_amount",

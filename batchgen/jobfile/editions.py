@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date
 
@@ -41,15 +40,6 @@ def checked(edition: str) -> str:
 def edition_on(text: str, day: date) -> str:
     """The edition of a run that starts on this day."""
     return parse_template(text).fill({_DATE: day.isoformat()})
-
-
-def may_be(text: str, edition: str) -> bool:
-    """Whether this edition is one that ``text`` stands for, on whatever day."""
-    parts = (
-        re.escape(part) if isinstance(part, str) else r"\d{4}-\d\d-\d\d"
-        for part in parse_template(text).parts
-    )
-    return re.fullmatch("".join(parts), edition, re.ASCII) is not None
 
 
 def in_id(edition: str) -> str:

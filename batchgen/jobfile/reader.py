@@ -15,10 +15,10 @@ from batchgen.jobfile.head import read_head
 from batchgen.jobfile.mappings import Values
 from batchgen.jobfile.nodes import Mapping, Node, Scalar
 from batchgen.jobfile.source import Stamp, has_margin_text, open_source, stamp_of
-from batchgen.jobfile.tables import SpooledInput
+from batchgen.jobfile.tables import KINDS, SpooledInput
 from batchgen.jobfile.templates import Template
 from batchgen.jobfile.walk import Item, JobsEnd, JobsStart, Pair, walk
-from batchgen.model import Job, Problem
+from batchgen.model import Job, Problem, Source
 from batchgen.settings import Settings
 
 

@@ -72,7 +72,7 @@ def _merge(connection: sqlite3.Connection, job_file: str, *, accept_new: bool) -
     connection.execute(_GONE, {"job_file": job_file})
     renamed = rename(connection)
     new = _count(connection, f"SELECT count(*) {_NEW}")
-    left = _count(connection, f"SELECT count(*) FROM temp.gone WHERE {_PAID}")
+    left = _count(connection, f"SELECT count(*) FROM temp.gone WHERE {_PAID} AND {_SAME_EDITION}")
     if not accept_new and is_accident(left=left, new=new):
         raise _brake(connection, left, new)
     connection.execute("UPDATE jobs SET in_job_file = 0 WHERE key IN (SELECT key FROM temp.gone)")
@@ -112,7 +112,7 @@ def _claimed(row: Sequence[object]) -> Problem:
 
 def _brake(connection: sqlite3.Connection, left: int, new: int) -> Braked:
     gone = connection.execute(
-        f"SELECT id, prompt FROM temp.gone WHERE {_PAID} ORDER BY position LIMIT ?",
+        f"SELECT id, prompt FROM temp.gone WHERE {_PAID} AND {_SAME_EDITION} ORDER BY position LIMIT ?",
         (_EXAMPLES,),
     )
     left_examples = tuple(f"{id_}: {prompt}" for id_, prompt in gone)
@@ -147,6 +147,12 @@ def _count(connection: sqlite3.Connection, query: str) -> int:
 # Clips that were reused would have to be paid for, were they ordered anew.
 _PAID = """key IN (
   SELECT job FROM submissions WHERE state = 'succeeded' OR (state <> 'not_accepted' AND charged <> 'no'))"""
+
+# A new edition orders everything afresh, as its word says: what belongs to another one has not been edited away.
+# Without an edition in the file any more, all that had one has.
+_SAME_EDITION = """key IN (SELECT key FROM main.jobs
+  WHERE edition IS (SELECT edition FROM staged.jobs LIMIT 1)
+  OR (SELECT edition FROM staged.jobs LIMIT 1) IS NULL)"""
 
 _NEW = """FROM staged.jobs AS new WHERE NOT EXISTS (
   SELECT 1 FROM main.jobs AS old WHERE old.id_folded = new.id_folded)"""

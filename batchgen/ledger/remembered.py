@@ -318,7 +318,7 @@ def _source(value: object) -> Columns:
     source = doubted.mapping(value)
     return {
         "source_file": doubted.text(source.get("file")) or "",
-        "source_line": doubted.number(source.get("line")) or 1,
+        "source_line": doubted.number(source.get("line", source.get("row"))) or 1,
     }
 
 

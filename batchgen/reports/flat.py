@@ -18,11 +18,21 @@ from batchgen.reports.rows import Row
 MOMENT = "moment"
 AMOUNT = "amount"
 
-_PARTS = {"source": ("file", "line"), "error": ("code", "message", "stage")}
+_PARTS = {"source": ("file", "line", "row"), "error": ("code", "message", "stage")}
 #: What is no text.
 _KINDS = {
     **dict.fromkeys(
-        ("duration", "source.line", "width", "height", "bytes", "submissions", "schema_version"), "int64"
+        (
+            "duration",
+            "source.line",
+            "source.row",
+            "width",
+            "height",
+            "bytes",
+            "submissions",
+            "schema_version",
+        ),
+        "int64",
     ),
     **dict.fromkeys(("seconds", "fps"), "float64"),
     **dict.fromkeys(("in_job_file", "changed"), "bool"),

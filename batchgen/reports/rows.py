@@ -53,7 +53,7 @@ def manifest_row(record: Record) -> Row:
         "resolution": record.resolution,
         "request": dict(record.request),
         "metadata": dict(record.metadata),
-        "source": {"file": record.source.file, "line": record.source.line},
+        "source": {"file": record.source.file, "row" if record.source.is_row else "line": record.source.line},
         "job_file": record.job_file,
         "in_job_file": record.in_job_file,
         "edition": record.edition,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batchgen.jobfile import editions, parse_id
+from batchgen.jobfile import parse_id
 from batchgen.jobfile.filenames import parse_filename
 from batchgen.jobfile.flaws import Wrong
 from batchgen.jobfile.ids import slug
@@ -141,19 +141,3 @@ def test_a_path_is_safe_whatever_was_written(text: str) -> None:
     parts = path.split("/")
     assert all(part and not part.startswith(".") and len(part.encode()) <= 124 for part in parts)
     assert parse_filename(path) == path
-
-
-@pytest.mark.parametrize(
-    ("text", "edition", "may"),
-    [
-        ("{date}", "2026-11-23", True),
-        ("night-{date}", "night-2026-11-23", True),
-        ("{date}", "2026-11-23b", False),
-        ("a.c", "abc", False),
-        ("v2", "v2", True),
-        ("v2", "v1", False),
-    ],
-)
-def test_editions_that_a_text_may_stand_for(text: str, edition: str, *, may: bool) -> None:
-    """`{date}` is any day, all else itself."""
-    assert editions.may_be(text, edition) is may
