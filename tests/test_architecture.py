@@ -115,7 +115,7 @@ def test_only_the_command_line_prints_and_starts_a_loop(path: Path) -> None:
         ("filelock", {"app"}),
         ("psutil", {"ledger", "app"}),
         ("fsspec", {"export"}),
-        ("pyarrow", {"export"}),
+        ("pyarrow", {"export", "jobfile"}),
     ],
 )
 def test_each_library_has_its_rooms(library: str, rooms: set[str]) -> None:

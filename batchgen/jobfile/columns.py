@@ -34,7 +34,7 @@ def roles_of(blueprint: Blueprint, columns: tuple[str, ...] | None, *, alone: bo
     """
     mapped = {key: column.text for key, column in blueprint.columns.items()}
     if alone:
-        mapped = {**{key: key for key in REQUEST if key not in blueprint.values}, **mapped}
+        mapped = {**{key: key for key in REQUEST}, **mapped}
     if blueprint.prompt is None and PROMPT not in blueprint.matrix_names:
         mapped.setdefault(PROMPT, PROMPT)
     implied = blueprint.id is None and ID not in blueprint.values and (columns is None or ID in columns)

@@ -77,7 +77,8 @@ class Maker:
 
     def _prompt(self, given: object, piece: Piece, found: list[Told]) -> str | None:
         if given is None:
-            found.append(Told("there is no prompt here", "fill the column `prompt`"))
+            if not piece.told:
+                found.append(Told("there is no prompt here", "fill the column `prompt`"))
             return None
         try:
             text = given.fill(piece.values) if isinstance(given, Template) else given

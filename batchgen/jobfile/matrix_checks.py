@@ -22,12 +22,10 @@ def matrix_flaws(blueprint: Blueprint) -> Iterator[Flaw]:
         return
     yield from _size_flaws(blueprint, matrix)
     yield from _doubled_keys(blueprint, matrix)
-    for pick in matrix.exclude:
-        yield from _exclude_flaws(matrix, pick)
+    odd = [flaw for pick in matrix.exclude for flaw in _exclude_flaws(matrix, pick)]
+    yield from odd or _nothing_left(blueprint, matrix)
     for axis in matrix.axes:
         yield from _alike(blueprint, axis)
-    if matrix.size and matrix.size * len(matrix.exclude) <= _MOST_COMPARISONS:
-        yield from _nothing_left(blueprint, matrix)
 
 
 def stray_keys(node: Mapping) -> Iterator[Flaw]:
@@ -95,7 +93,8 @@ def _alike(blueprint: Blueprint, axis: Axis) -> Iterator[Flaw]:
 
 
 def _nothing_left(blueprint: Blueprint, matrix: Matrix) -> Iterator[Flaw]:
-    if next(matrix.combinations(), None) is None:
+    few = matrix.size * len(matrix.exclude) <= _MOST_COMPARISONS
+    if matrix.size and few and next(matrix.combinations(), None) is None:
         message = "`exclude` leaves no combination"
         yield _at(_place(blueprint, "exclude"), message, "remove what excludes too much")
 

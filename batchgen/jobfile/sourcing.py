@@ -105,9 +105,10 @@ class Sourcing:
 
     def _problems(self, flaws: Iterable[Flaw]) -> Iterator[Problem]:
         """What is wrong with the entry; of many tables only the first is told."""
+        earlier = frozenset(self._told)
         for flaw in flaws:
             place = flaw.line, flaw.column
-            if flaw.warning or place not in self._told:
+            if flaw.warning or place not in earlier:
                 self._told.add(place)
                 yield flaw.problem(self.file, self.label)
 

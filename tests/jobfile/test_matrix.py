@@ -259,7 +259,7 @@ def test_the_same_camera_warning_is_told_once(tmp_path: Path) -> None:
         ),
         (
             "prompt: x\n    matrix: {duration: [6]}\n    exclude: [{duration: 6}]",
-            "prompt: x",
+            "exclude: ",
             "leaves no comb",
             "remove",
         ),
