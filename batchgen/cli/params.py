@@ -143,6 +143,8 @@ class Where(click.ParamType[str]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return str(value)
+
+
 class KeyValue(click.ParamType[tuple[str, str]]):
     """A key and its value, as ``duration=10``."""
 
