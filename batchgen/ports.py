@@ -94,6 +94,15 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reused:
+    """Clips were taken from another output folder before anything was submitted; nothing was paid for them."""
+
+    at: datetime
+    clips: int
+    folder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping:
     """No more submissions in this run.
 
@@ -117,7 +126,7 @@ class RunEnded:
     sentence: str
 
 
-Event = RunStarted | JobChanged | JobRested | Vitals | Warned | Stopping | RunEnded
+Event = RunStarted | JobChanged | JobRested | Vitals | Warned | Reused | Stopping | RunEnded
 
 
 class Observer(Protocol):

@@ -77,7 +77,7 @@ def scan_clips(ledger: Ledger, output: Path, *, thorough: bool = False) -> Scan:
     back: list[int] = []
     for clip in ledger.ask(queries.stored):
         path = output / clip.file
-        whole = _has_size(path, clip.bytes) and (not thorough or _has_hash(path, clip.sha256))
+        whole = has_size(path, clip.bytes) and (not thorough or _has_hash(path, clip.sha256))
         if not whole:
             number += 1
             if len(names) < _SHOWN:
@@ -104,7 +104,8 @@ def _free_name(folder: Path, stem: str) -> Path:
     return next(name for name in names if not name.is_symlink() and not name.exists())
 
 
-def _has_size(path: Path, size: int) -> bool:
+def has_size(path: Path, size: int) -> bool:
+    """Whether an ordinary file of so many bytes stands there."""
     try:
         found = path.lstat()
     except OSError:

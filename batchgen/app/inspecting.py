@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from batchgen import model
-from batchgen.app import folder, lock
+from batchgen.app import folder, lock, reusing
 from batchgen.app.loading import load
 from batchgen.app.opening import refuse_unpriced
 from batchgen.app.options import Options
@@ -54,6 +54,7 @@ def view(path: Path, options: Options, now: datetime, *, of_run: bool = False) -
             place.ledger, origin=place.origin, now=now, switch=options.switch_service
         ) as ledger:
             ledger.settle_shard(place.shard)
+            reusing.settle_unfinished(ledger, place.output, now)
             brake = _reconcile(ledger, staging, place, options)
             if lock.holder(place.output, now) is None:
                 ledger.change(orders.interrupted)
@@ -98,6 +99,7 @@ def check(path: Path, options: Options, now: datetime) -> Plan:
     """The plan of a run.  Blocks.  Raises as a run does before it sends anything."""
     with view(path, options, now, of_run=True) as seen:
         place, ledger = seen.place, seen.ledger
+        reused = list(_would_reuse(seen, options, now))
         standing = ledger.ask(lambda db: queries.standing(db, place.name, ledger.among))
         clips = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name, ledger.among))
         refuse_unpriced(place, options, clips)
@@ -111,6 +113,7 @@ def check(path: Path, options: Options, now: datetime) -> Plan:
             "",
             table,
             "",
+            *reused,
             _would_submit(place, standing.to_submit) + _cost(clips, place) + ".",
             *([] if place.simulated else _budget(place, ledger, now)),
             *([f"Cost so far: {cost.removeprefix('cost: ')}."] if cost else []),
@@ -146,6 +149,17 @@ def _missing(number: int, *, verified: bool) -> str:
 
 def _jobs(number: int, word: str = "job") -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _would_reuse(seen: View, options: Options, now: datetime) -> Iterator[str]:
+    """What a run would take from other folders: in the scratch copy of the ledger it has been taken then."""
+    for folder_ in options.reuse_from:
+        source = reusing.source_of(folder_, seen.place)
+        outcome = reusing.reuse(seen.ledger, seen.place, source, lambda: now, put=reusing.only_look)
+        yield f"{_jobs(outcome.reused, 'clip')} would be reused from {outcome.folder}, nothing paid."
+        if outcome.unusable_number:
+            number = _jobs(outcome.unusable_number, "clip")
+            yield f"{number} of that folder can't be reused: {'; '.join(outcome.unusable)}."
 
 
 def _would_submit(place: Place, number: int) -> str:

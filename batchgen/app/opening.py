@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from batchgen.app import folder, lasting
+from batchgen.app import folder, lasting, reusing
 from batchgen.app.options import Options
 from batchgen.app.place import Place
 from batchgen.app.rebuilding import rebuild_from_manifest, refuse_after_rebuild
@@ -15,11 +15,14 @@ from batchgen.app.tidying import tidy
 from batchgen.budget import Kind, told_unpriced, unpriced
 from batchgen.errors import Braked, ConfigError
 from batchgen.ledger import Ledger, Staging, queries
+from batchgen.ports import Reused
+from batchgen.reports.words import count
 
 
 def open_for(this: Run, staging: Staging) -> Ledger:
     """The ledger with the job file's jobs in it."""
     place, options = this.place, this.options
+    sources = [reusing.source_of(folder, place) for folder in options.reuse_from]
     ledger = open_ledger(place, options, this.now(), this.warn, visit=not this.submit)
     try:
         try:
@@ -34,9 +37,10 @@ def open_for(this: Run, staging: Staging) -> Ledger:
             if this.submit:
                 raise
             this.warn(f"{brake}; until a run has accepted them with --accept-new the old jobs count")
-        tidy(this, ledger)
+        tidy(this, ledger, sources)
         if this.submit:
             lasting.keep(ledger, place.name, place.lasting)
+            _reuse(this, ledger, sources)
             kinds = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name, ledger.among))
             refuse_unpriced(place, options, kinds)
             if options.rebuild_ledger:
@@ -45,6 +49,18 @@ def open_for(this: Run, staging: Staging) -> Ledger:
         ledger.close()
         raise
     return ledger
+
+
+def _reuse(this: Run, ledger: Ledger, sources: Sequence[reusing.Source]) -> None:
+    """Take what others have paid for, and tell."""
+    for source in sources:
+        outcome = reusing.reuse(ledger, this.place, source, this.now, stopped=this.stopper.asked)
+        this.tell(Reused(at=this.now(), clips=outcome.reused, folder=outcome.folder))
+        if outcome.unusable_number:
+            this.warn(
+                f"{count(outcome.unusable_number, 'clip')} of {outcome.folder} can't be reused: "
+                + "; ".join(outcome.unusable)
+            )
 
 
 def open_ledger(
@@ -64,6 +80,7 @@ def open_ledger(
     try:
         ledger.settle_output(os.path.relpath(place.output, place.ledger.parent))
         ledger.settle_shard(place.shard)
+        reusing.settle_unfinished(ledger, place.output, now)
     except BaseException:
         ledger.close()
         raise

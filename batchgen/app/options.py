@@ -40,6 +40,7 @@ class Options:
     on_unknown: OnUnknown | None = None
     regenerate_changed: bool = False
     accept_new: bool = False
+    reuse_from: tuple[Path, ...] = ()  # output folders whose clips are taken before any is paid for
     restore_missing: bool = False
     rebuild_ledger: bool = False
     verify: bool = False  # of ``check``: read every stored clip

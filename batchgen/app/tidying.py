@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from batchgen.app import folder
+from batchgen.app.reusing import Source, restore_reused
 from batchgen.app.this_run import Run
 from batchgen.ledger import Ledger, orders, queries
 from batchgen.settings import OnUnknown
@@ -12,8 +13,11 @@ from batchgen.settings import OnUnknown
 _SHOWN = 5
 
 
-def tidy(this: Run, ledger: Ledger) -> None:
-    """What the last run left open, and what the user's standing orders say of it."""
+def tidy(this: Run, ledger: Ledger, sources: Sequence[Source]) -> None:
+    """What the last run left open, and what the user's standing orders say of it.
+
+    ``sources``: folders from which clips may be taken.
+    """
     place, options = this.place, this.options
     interrupted = ledger.change(orders.interrupted)
     if interrupted:
@@ -32,6 +36,7 @@ def tidy(this: Run, ledger: Ledger) -> None:
     if scan.number and options.restore_missing:
         folder.set_damaged_aside(ledger, place.output)
         ledger.change(orders.restore_missing)
+        restore_reused(ledger, place, sources, this.now())
     elif scan.number:
         this.warn(
             f"{scan.number} stored clips are missing or damaged ({_few(scan.missing, scan.number)}); "

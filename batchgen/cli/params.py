@@ -30,6 +30,7 @@ class Given(TypedDict, total=False):
     only: tuple[str, ...]
     where: tuple[str, ...]
     sample: int | None
+    reuse_from: tuple[Path, ...]
     allow_http: bool
     edition: str | None
     defaults: tuple[tuple[str, str], ...]
@@ -234,6 +235,14 @@ _SELECTING = (
     ),
 )
 
+_REUSE_FROM = click.option(
+    "--reuse-from",
+    metavar="FOLDER",
+    type=_PATH,
+    multiple=True,
+    help="Take clips of equal requests from this output folder instead of paying; may be repeated.",
+)
+
 _LOCKING = (
     click.option(
         "--wait-lock",
@@ -317,6 +326,11 @@ def everywhere(function: F) -> F:
 def selecting(function: F) -> F:
     """Options of the commands that can be about some of the jobs."""
     return _with(_SELECTING, function)
+
+
+def reusing(function: F) -> F:
+    """Options of the commands that may take clips of other folders."""
+    return _with((_REUSE_FROM,), function)
 
 
 def locking(function: F) -> F:

@@ -68,7 +68,7 @@ def is_clip(path: Path, clip: Clip) -> bool:
 def _put(part: Path, output: Path, file: str, clip: Clip, over: Clip | None) -> None:
     final = with_folders(output, file)
     _check_part(part, final, clip)
-    if not _stands(part, final):
+    if not give_name(part, final):
         _settle(part, final, clip, over)
     with disk.disk_errors(final):
         disk.remove(part)
@@ -86,8 +86,8 @@ def _check_part(part: Path, final: Path, clip: Clip) -> None:
         raise DownloadError(f"{part}: {'the clip is not there any more' if kind is None else 'another file'}")
 
 
-def _stands(part: Path, final: Path) -> bool:
-    """Give the name if nothing has it; whether that is done."""
+def give_name(part: Path, final: Path) -> bool:
+    """Give the name if nothing has it, never over anything; whether that is done."""
     with disk.disk_errors(final):
         if disk.kind_of(part) is None or disk.kind_of(final) is not None:
             return False

@@ -70,9 +70,11 @@ class Ledger:
         return cls._open(path, origin, now, switch=switch, visit=visit)
 
     @classmethod
-    def _open(cls, path: Path, origin: str, now: datetime, *, switch: bool, visit: bool = False) -> Ledger:
+    def _open(
+        cls, path: Path, origin: str | None, now: datetime, *, switch: bool, visit: bool = False
+    ) -> Ledger:
         try:
-            if path.exists():
+            if path.exists() or origin is None:
                 opening.refuse_damaged_header(path)
             else:
                 opening.create(path, first_facts(origin, now))
@@ -80,7 +82,8 @@ class Ledger:
             ledger = cls(opening.connect_checked(path), path)
             try:
                 ledger._settle_log(there=has_log)
-                ledger._settle_origin(origin, switch=switch, visit=visit)
+                if origin is not None:
+                    ledger._settle_origin(origin, switch=switch, visit=visit)
             except BaseException:
                 ledger.close()
                 raise
@@ -90,10 +93,13 @@ class Ledger:
 
     @classmethod
     @contextmanager
-    def scratch(cls, path: Path, *, origin: str, now: datetime, switch: bool = False) -> Iterator[Ledger]:
+    def scratch(
+        cls, path: Path, *, origin: str | None, now: datetime, switch: bool = False
+    ) -> Iterator[Ledger]:
         """A temporary copy of the ledger (an empty one when there is none): nothing done to it stays.
 
-        Raises LedgerError where ``open`` would, and leaves no trace in the ledger's folder.
+        Without an ``origin`` it may belong to any service, and must be there.  Raises LedgerError where ``open``
+        would, and leaves no trace in the ledger's folder.
         """
         try:
             temporary = tempfile.TemporaryDirectory(prefix="batchgen-", ignore_cleanup_errors=True)
@@ -102,7 +108,7 @@ class Ledger:
         with temporary as folder:
             copy = Path(folder) / "ledger.sqlite3"
             try:
-                if path.exists():
+                if path.exists() or origin is None:
                     opening.refuse_damaged_header(path)
                     snapshot(path, copy)
                 else:

@@ -218,7 +218,11 @@ def note_missing(db: sqlite3.Connection, missing: Iterable[int], found: Iterable
 
 
 def restore_missing(db: sqlite3.Connection) -> int:
-    """By the user's word: clips that are missing are fetched again, if the service still has them."""
+    """By the user's word: clips that are missing are fetched again, if the service still has them.
+
+    Those that were reused come from the folder that paid for them.
+    """
     return db.execute(
-        "UPDATE submissions SET state = 'generated', finished_at = NULL WHERE state = 'succeeded' AND missing"
+        "UPDATE submissions SET state = 'generated', finished_at = NULL WHERE state = 'succeeded' AND missing "
+        "AND reason <> 'reuse'"
     ).rowcount

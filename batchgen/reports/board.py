@@ -13,6 +13,7 @@ from batchgen.ports import (
     Event,
     JobChanged,
     JobRested,
+    Reused,
     RunEnded,
     RunStarted,
     Stopping,
@@ -65,7 +66,7 @@ class Board:
             case RunEnded():
                 self.end = event
                 self.counts = dict.fromkeys(Status, 0) | event.counts
-            case Warned():
+            case Warned() | Reused():
                 pass
             case _:
                 assert_never(event)

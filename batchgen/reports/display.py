@@ -11,11 +11,12 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from batchgen.ports import Event, Stopping, Warned
+from batchgen.ports import Event, Reused, Stopping, Warned
 from batchgen.reports.board import Board
 from batchgen.reports.frame import frame, glyphs
 from batchgen.reports.outlet import Forgiving
 from batchgen.reports.terminal import clean
+from batchgen.reports.words import reused
 
 _REFRESH = 0.25  # seconds
 _WARNINGS_KEPT = 1000  # while the terminal does not take them
@@ -70,6 +71,8 @@ class LiveDisplay:
             self._board.take(event)
             if isinstance(event, Warned):
                 self._messages.append(_message("warning", event.message, "yellow"))
+            elif isinstance(event, Reused):
+                self._messages.append(_message("reused", reused(event.clips, event.folder), "green"))
             elif isinstance(event, Stopping):
                 self._messages.append(_message("stopping", event.reason, "red" if event.halt else "yellow"))
 

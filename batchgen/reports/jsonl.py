@@ -33,6 +33,7 @@ from batchgen.ports import (
     Event,
     JobChanged,
     JobRested,
+    Reused,
     RunEnded,
     RunStarted,
     Stopping,
@@ -84,6 +85,8 @@ def _fields(event: Event) -> tuple[str, dict[str, object]]:
             return "run_started", _started(event)
         case Warned():
             return "warned", {"message": event.message}
+        case Reused():
+            return "reused", {"clips": event.clips, "folder": event.folder}
         case Stopping():
             return "stopping", {"reason": event.reason, "halt": event.halt, "remedy": event.remedy or None}
         case RunEnded():

@@ -12,6 +12,7 @@ from batchgen.ports import (
     Event,
     JobChanged,
     JobRested,
+    Reused,
     RunEnded,
     RunStarted,
     Stopping,
@@ -21,7 +22,7 @@ from batchgen.ports import (
 from batchgen.reports.board import ENDED, Board
 from batchgen.reports.outlet import Outlet
 from batchgen.reports.terminal import clean
-from batchgen.reports.words import STATUS, clock, count, rough, size
+from batchgen.reports.words import STATUS, clock, count, reused, rough, size
 
 _PROGRESS_EVERY = 30.0  # seconds
 
@@ -81,6 +82,8 @@ class PlainLines:
                 self._line(event.at, Verbosity.NORMAL, _start(event))
             case Warned():
                 self._problem(event.at, f"warning: {clean(event.message)}")
+            case Reused():
+                self._line(event.at, Verbosity.NORMAL, f"reused: {reused(event.clips, clean(event.folder))}")
             case Stopping():
                 self._problem(event.at, _stop(event))
             case RunEnded():

@@ -67,6 +67,7 @@ class Tally:
     left: Counter[Standing] = field(default_factory=Counter)
     ordered_again: int = 0  # charged anew on the user's word: retry, resubmit, regenerate
     paid_twice: int = 0  # charged anew without it
+    reused: int = 0  # of those delivered: clips that another folder paid for
     not_selected: int = 0  # jobs of the file that the command was not about; they count nowhere else
 
     def add(self, record: Record) -> None:
@@ -76,12 +77,18 @@ class Tally:
             return
         if record.in_job_file:
             self.ordered += 1
-            self.standings[standing(record)] += 1
+            where = standing(record)
+            self.standings[where] += 1
+            self.reused += where is Standing.DELIVERED and _is_reused(record)
         elif record.newest is not None:
             self.left[standing(record)] += 1
         charged = [attempt for attempt in record.attempts if _counts_as_charged(attempt)]
         self.ordered_again += any(attempt.reason is not Reason.FIRST for attempt in charged[1:])
         self.paid_twice += sum(attempt.reason is Reason.FIRST for attempt in charged) > 1
+
+
+def _is_reused(record: Record) -> bool:
+    return record.newest is not None and record.newest.reason is Reason.REUSE
 
 
 def _counts_as_charged(attempt: Attempt) -> bool:

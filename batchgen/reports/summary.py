@@ -55,7 +55,9 @@ def _counts(tally: Tally) -> Iterator[str]:
     yield f"{tally.ordered} ordered"
     if not tally.standings[Standing.DELIVERED]:
         yield "0 delivered"
-    yield from _told(tally.standings)
+    for word in _told(tally.standings):
+        reused = tally.reused and word.endswith(f" {Standing.DELIVERED.value}")
+        yield f"{word} ({tally.reused} reused)" if reused else word
 
 
 def _told(standings: Mapping[Standing, int]) -> Iterator[str]:

@@ -26,6 +26,11 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+def reused(clips: int, folder: str) -> str:
+    """Clips that came from another folder, and what they cost."""
+    return f"{count(clips, 'clip')} from {folder}, nothing paid"
+
+
 def size(number: float) -> str:
     """A number of bytes in decimal units: ``999 B``, ``3.1 MB``, ``120 MB``."""
     if number < 999.5:

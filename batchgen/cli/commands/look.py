@@ -18,6 +18,7 @@ from batchgen.reports.terminal import clean
 @params.JOB_FILE
 @params.everywhere
 @params.selecting
+@params.reusing
 @click.option(
     "--switch-service", is_flag=True, help="Plan for this service although the ledger belongs to another."
 )

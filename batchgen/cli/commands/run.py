@@ -16,6 +16,7 @@ from batchgen.cli.commands.look import plan_only
 @params.JOB_FILE
 @params.everywhere
 @params.submitting
+@params.reusing
 @params.selecting
 @params.running
 @click.option("--dry-run", is_flag=True, help="The same as `batchgen check`: send and write nothing.")

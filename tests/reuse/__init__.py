@@ -1,0 +1,1 @@
+"""Clips that are taken from other folders, and folders that are joined."""
