@@ -76,8 +76,8 @@ def scan_clips(ledger: Ledger, output: Path, *, thorough: bool = False) -> Scan:
     gone: list[int] = []
     back: list[int] = []
     for clip in ledger.ask(queries.stored):
-        path = output / clip.file
-        whole = has_size(path, clip.bytes) and (not thorough or _has_hash(path, clip.sha256))
+        path = f"{output}/{clip.file}"  # for very many a Path each would cost more than looking
+        whole = has_size(path, clip.bytes) and (not thorough or _has_hash(Path(path), clip.sha256))
         if not whole:
             number += 1
             if len(names) < _SHOWN:
@@ -104,10 +104,10 @@ def _free_name(folder: Path, stem: str) -> Path:
     return next(name for name in names if not name.is_symlink() and not name.exists())
 
 
-def has_size(path: Path, size: int) -> bool:
+def has_size(path: str | Path, size: int) -> bool:
     """Whether an ordinary file of so many bytes stands there."""
     try:
-        found = path.lstat()
+        found = os.lstat(path)
     except OSError:
         return False
     return stat.S_ISREG(found.st_mode) and found.st_size == size

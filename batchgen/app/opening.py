@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from batchgen.app import folder, lasting, reusing
+from batchgen.app.loading import load
 from batchgen.app.options import Options
 from batchgen.app.place import Place
 from batchgen.app.rebuilding import rebuild_from_manifest, refuse_after_rebuild
@@ -19,20 +20,14 @@ from batchgen.ports import Reused
 from batchgen.reports.words import count
 
 
-def open_for(this: Run, staging: Staging) -> Ledger:
-    """The ledger with the job file's jobs in it."""
+def open_for(this: Run, staging: Staging, mark: str | None, *, staged: bool = True) -> Ledger:
+    """The ledger with the job file's jobs in it; they need not be ``staged`` where it has those of this mark."""
     place, options = this.place, this.options
     sources = [reusing.source_of(folder, place) for folder in options.reuse_from]
     ledger = open_ledger(place, options, this.now(), this.warn, visit=not this.submit)
     try:
         try:
-            ledger.reconcile(
-                staging,
-                place.name,
-                exists=place.job_file_exists,
-                accept_new=options.accept_new,
-                regenerate_changed=options.regenerate_changed and this.submit and not options.selection,
-            )
+            _bring_in(this, ledger, staging, mark, staged=staged)
         except Braked as brake:
             if this.submit:
                 raise
@@ -61,6 +56,25 @@ def _reuse(this: Run, ledger: Ledger, sources: Sequence[reusing.Source]) -> None
                 f"{count(outcome.unusable_number, 'clip')} of {outcome.folder} can't be reused: "
                 + "; ".join(outcome.unusable)
             )
+
+
+def _bring_in(this: Run, ledger: Ledger, staging: Staging, mark: str | None, *, staged: bool) -> None:
+    place, options = this.place, this.options
+    regenerate = options.regenerate_changed and this.submit and not options.selection
+    if not staged:
+        if mark is not None and ledger.carry_on(
+            place.name, mark, exists=place.job_file_exists, regenerate_changed=regenerate
+        ):
+            return
+        load(place.job_file, staging)  # somebody was here meanwhile
+    ledger.reconcile(
+        staging,
+        place.name,
+        exists=place.job_file_exists,
+        accept_new=options.accept_new,
+        regenerate_changed=regenerate,
+        mark=mark,
+    )
 
 
 def open_ledger(

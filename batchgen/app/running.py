@@ -11,7 +11,7 @@ from batchgen.app import ground, lock
 from batchgen.app.driving import drive
 from batchgen.app.ground import Ground
 from batchgen.app.lasting import told
-from batchgen.app.loading import Interrupted, load
+from batchgen.app.loading import Interrupted, Loaded, load
 from batchgen.app.opening import open_for
 from batchgen.app.options import Options
 from batchgen.app.place import resolve
@@ -22,6 +22,7 @@ from batchgen.app.showing import show
 from batchgen.app.steady import SteadyTime
 from batchgen.app.stopper import Stopper
 from batchgen.app.this_run import Run, utc_now
+from batchgen.app.unchanged import mark_of, seems_read
 from batchgen.ledger import Ledger, Staging, queries
 from batchgen.model import Status
 from batchgen.ports import Observer, RunStarted
@@ -59,15 +60,17 @@ async def run(
         now=SteadyTime(now),
     )
     with Staging() as staging:
+        mark = await asyncio.to_thread(mark_of, place, options)
+        unchanged = await asyncio.to_thread(seems_read, place, mark)
         try:
-            loaded = await asyncio.to_thread(
-                load, place.job_file, staging, this.stopper.asked, shard=place.shard
-            )
+            loaded = None if unchanged else await asyncio.to_thread(_load, this, staging)
         except Interrupted:
             return _nothing_done(this)
         key = _key(this)
-        for problem in loaded.warnings:
-            this.warn(str(problem))
+        if loaded is not None and loaded.warnings:
+            mark = None  # they are to be told each time
+            for problem in loaded.warnings:
+                this.warn(str(problem))
         if place.recalled:
             this.warn(f"{job_file}: as in the last run: {told(place.lasting.given)}")
         if place.clear_text:
@@ -76,12 +79,16 @@ async def run(
             )
         wait = options.wait_lock
         async with lock.hold(place.output, place.ledger, wait=wait, now=now, give_up=this.stopper.asked):
-            ledger = await asyncio.to_thread(open_for, this, staging)
+            ledger = await asyncio.to_thread(open_for, this, staging, mark, staged=not unchanged)
             try:
                 with ground.hold(place.output) as held:
                     return await _run_locked(this, ledger, key, held)
             finally:
                 await asyncio.to_thread(ledger.close)
+
+
+def _load(this: Run, staging: Staging) -> Loaded:
+    return load(this.place.job_file, staging, this.stopper.asked, shard=this.place.shard)
 
 
 def _nothing_done(this: Run) -> RunResult:

@@ -18,7 +18,7 @@ from batchgen.ledger import opening, queries
 from batchgen.ledger.anchor import Anchor
 from batchgen.ledger.log import Log, is_incomplete, make_whole
 from batchgen.ledger.portions import Shard
-from batchgen.ledger.reconcile import Reconciled, reconcile
+from batchgen.ledger.reconcile import Reconciled, carry_on, reconcile
 from batchgen.ledger.refusals import not_opened
 from batchgen.ledger.reserve import Reserve
 from batchgen.ledger.rows import to_time
@@ -171,6 +171,7 @@ class Ledger:
         exists: Callable[[str], bool],
         accept_new: bool = False,
         regenerate_changed: bool = False,
+        mark: str | None = None,
     ) -> Reconciled:
         """Bring the jobs of the job file in.  Raises JobFileError or Braked, and then has changed nothing."""
         return reconcile(
@@ -180,6 +181,15 @@ class Ledger:
             exists=exists,
             accept_new=accept_new,
             regenerate_changed=regenerate_changed,
+            mark=mark,
+        )
+
+    def carry_on(
+        self, job_file: str, mark: str, *, exists: Callable[[str], bool], regenerate_changed: bool = False
+    ) -> bool:
+        """Do without the job file's jobs, as they are those of ``mark``; false when they are not, or may not be."""
+        return carry_on(
+            self._connection, job_file, mark, exists=exists, regenerate_changed=regenerate_changed
         )
 
     def change(self, change: Callable[[sqlite3.Connection], T]) -> T:

@@ -222,7 +222,8 @@ def stored(db: sqlite3.Connection) -> Iterator[Stored]:
     last = 0
     while True:
         rows = db.execute(
-            "SELECT s.*, j.id AS job_id FROM submissions AS s JOIN jobs AS j ON j.key = s.job "
+            "SELECT s.key, s.file, s.bytes, s.sha256, s.missing, j.id AS job_id "
+            "FROM submissions AS s JOIN jobs AS j ON j.key = s.job "
             "WHERE s.state = ? AND s.key > ? ORDER BY s.key LIMIT ?",
             (State.SUCCEEDED, last, _PAGE),
         ).fetchall()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from batchgen.errors import Braked, JobFileError
 from batchgen.ledger.layout import settle_layout
+from batchgen.ledger.marks import has_mark, set_mark
 from batchgen.ledger.renaming import RUNNING_OR_CHARGED, rename
 from batchgen.ledger.transaction import transaction
 from batchgen.model import Problem, Source
@@ -46,10 +47,12 @@ def reconcile(
     exists: Callable[[str], bool],
     accept_new: bool,
     regenerate_changed: bool,
+    mark: str | None = None,
 ) -> Reconciled:
     """Bring the staged jobs of ``job_file`` (relative to the output folder) into the ledger.
 
-    ``exists`` tells whether another job file is still there; one that is gone gives up its claims.
+    ``exists`` tells whether another job file is still there; one that is gone gives up its claims.  By ``mark`` the
+    file can be recognised the next time.
     Raises JobFileError when another job file claims an id, Braked unless ``accept_new``, LedgerNotWritable; then
     nothing has changed but that this file has the jobs of one that is gone.
     """
@@ -60,10 +63,30 @@ def reconcile(
         with transaction(connection):
             new, left, renamed = _merge(connection, job_file, accept_new=accept_new)
             _hold_changed(connection, job_file, regenerate=regenerate_changed)
+            set_mark(connection, job_file, mark)
             held = _held(connection, job_file)
     finally:
         connection.execute("DETACH staged")
     return Reconciled(new=new, left=left, renamed=renamed, held=held)
+
+
+def carry_on(
+    connection: sqlite3.Connection,
+    job_file: str,
+    mark: str,
+    *,
+    exists: Callable[[str], bool],
+    regenerate_changed: bool,
+) -> bool:
+    """What ``reconcile`` does when the job file is the same as the last time; false when it is not.
+
+    Which jobs are held may change all the same: by what has become of their submissions.
+    """
+    with transaction(connection):
+        if not has_mark(connection, job_file, mark) or not all(map(exists, _others(connection, job_file))):
+            return False
+        _hold_changed(connection, job_file, regenerate=regenerate_changed)
+    return True
 
 
 def _merge(connection: sqlite3.Connection, job_file: str, *, accept_new: bool) -> tuple[int, int, int]:
@@ -86,12 +109,19 @@ def _merge(connection: sqlite3.Connection, job_file: str, *, accept_new: bool) -
 
 def _take_over_orphans(connection: sqlite3.Connection, job_file: str, exists: Callable[[str], bool]) -> None:
     """A job file that was renamed or deleted no longer claims its jobs: this one may have them."""
-    others = connection.execute(
-        "SELECT DISTINCT job_file FROM jobs WHERE in_job_file AND job_file <> ?", (job_file,)
-    ).fetchall()
-    for (other,) in others:
+    for other in _others(connection, job_file):
         if not exists(other):
             connection.execute(_TAKE_OVER, {"mine": job_file, "other": other})
+            set_mark(connection, job_file, None)
+            set_mark(connection, other, None)
+
+
+def _others(connection: sqlite3.Connection, job_file: str) -> list[str]:
+    """The other job files that have jobs in this folder."""
+    rows = connection.execute(
+        "SELECT DISTINCT job_file FROM jobs WHERE in_job_file AND job_file <> ?", (job_file,)
+    )
+    return [other for (other,) in rows]
 
 
 def _refuse_claims(connection: sqlite3.Connection, job_file: str) -> None:
