@@ -34,8 +34,18 @@ def _any_clip(videos: Path) -> Path | None:
     return next(videos.rglob("*.mp4"), None) if videos.is_dir() else None
 
 
-def refuse_unusable(output: Path) -> None:
-    """Raise ConfigError or FolderNotWritable when clips could be paid for but not put where they belong."""
+def refuse_unusable(output: Path, ledger: Path) -> None:
+    """Raise when clips could be paid for but not put where they belong, or the ledger lies out of the folder.
+
+    ConfigError, FolderNotWritable or LedgerError.  A ledger that the job file names may lie anywhere.
+    """
+    for suffix in ("", "-wal", "-shm", "-journal") if ledger.parent == output else ():
+        file = ledger.with_name(ledger.name + suffix)
+        if file.is_symlink():
+            raise LedgerError(
+                f"{file}: a symbolic link is not followed from the output folder; put the file itself there, or "
+                "name its place by `ledger:` in the job file"
+            )
     for folder in (output / "videos", output / "superseded"):
         if not folder.resolve().is_relative_to(output.resolve()):
             raise ConfigError(f"{folder}: {_LEADS_OUT}")

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from batchgen.errors import BatchgenError, ConfigError, FolderBusy, FolderNotWritable
 from batchgen.ledger.refusals import NOT_WRITABLE
+from batchgen.reports.atomic import AtomicText
 
 _LOCK = ".batchgen.lock"
 _HOLDER = ".batchgen.run.json"
@@ -53,7 +54,7 @@ async def hold(
 
 
 def _unusable(output: Path, error: OSError) -> BatchgenError:
-    message = f"{output}: the output folder can't be used: {error.strerror or error}"
+    message = f"{error.filename or output}: the output folder can't be used: {error.strerror or error}"
     return FolderNotWritable(message) if error.errno in NOT_WRITABLE else ConfigError(message)
 
 
@@ -79,9 +80,8 @@ async def _acquire(
 
 
 def _write_holder(output: Path, at: datetime) -> None:
-    part = output / f"{_HOLDER}.part"
-    part.write_text(json.dumps({"pid": os.getpid(), "since": at.isoformat()}), "utf-8")
-    part.replace(output / _HOLDER)
+    with AtomicText(output / _HOLDER) as holder:
+        holder.write(json.dumps({"pid": os.getpid(), "since": at.isoformat()}))
 
 
 def busy(output: Path, now: datetime) -> FolderBusy:

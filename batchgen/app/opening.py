@@ -87,7 +87,7 @@ def open_ledger(
     if options.rebuild_ledger:
         rebuild_from_manifest(place, now, warn)
     folder.refuse_without_ledger(place.output, place.ledger)
-    folder.refuse_unusable(place.output)
+    folder.refuse_unusable(place.output, place.ledger)
     ledger = Ledger.open(
         place.ledger, origin=place.origin, now=now, switch=options.switch_service, visit=visit
     )

@@ -60,6 +60,10 @@ def resolve(path: Path, options: Options, starts: date | None = None) -> Place:
     _stands(ledger)
     if options.simulate:
         output /= SIMULATED
+        if output.is_symlink():
+            raise ConfigError(
+                f"{output}: a symbolic link is not followed from the output folder; move it away"
+            )
         ledger = output / LEDGER
     base_url = options.base_url or settings.service.base_url
     if options.base_url is not None:  # the job file's own was looked at with the rest of the file

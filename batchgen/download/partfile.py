@@ -20,7 +20,7 @@ from typing import Any
 from batchgen import mp4
 from batchgen.download import disk
 from batchgen.download.answers import Begun
-from batchgen.errors import DownloadError
+from batchgen.errors import DownloadError, FileTaken
 from batchgen.model import Clip
 
 #: Bytes that are written and hashed in one go: fewer cost more hops between threads, more gain nothing.
@@ -100,7 +100,7 @@ class PartFile:
             if kind is None:
                 return None
             if kind != "file":
-                raise DownloadError(f"{self.path}: {kind} stands where the clip is to be gathered")
+                raise FileTaken(f"{self.path}: {kind} stands where the clip is to be gathered")
             there = self.path.lstat()
         return None if there.st_nlink > 1 or not there.st_size else self._read_line(there.st_size)
 
