@@ -606,14 +606,14 @@ _FIELDS = st.sampled_from(
     call=st.sampled_from(sorted(CALLS)),
 )
 def test_any_bytes_on_the_wire_end_in_our_errors(raw: bytes, call: str) -> None:
-    """Whatever comes over a connection, one request was sent, and our types or errors come out."""
+    """Whatever comes over a connection, it is sent for once at the most, and our types or errors come out."""
     expected = (OutcomeUnknown, NotAccepted, Refused) if call == "submit" else (Transient, NotFound)
 
     async def ask() -> None:
         async with scripted(sends(raw)) as service, Hailuo(service.base_url, KEY, timeouts=QUICK) as client:
             with suppress(*expected):
                 await CALLS[call](client)
-        assert 1 <= len(service.asked) <= most_requests(call)
+        assert len(service.asked) <= most_requests(call)
 
     asyncio.run(ask())
 

@@ -191,9 +191,9 @@ class Damage:
         moov = film.find(b"moov")
         at = int(self.where * 48) if moov < 0 else moov - 4 + int(self.where * (len(film) - moov))
         match self.how:
-            case "flip":
+            case "flip" if at < len(film):
                 return film[:at] + bytes([film[at] ^ (self.number % 255 + 1)]) + film[at + 1 :]
-            case "number":
+            case "number" if at + 4 <= len(film):
                 return film[:at] + struct.pack(">I", self.number) + film[at + 4 :]
             case "delete":
                 return film[:at] + film[at + self.length :]
