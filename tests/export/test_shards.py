@@ -18,7 +18,8 @@ from batchgen.errors import BatchgenError, ConfigError, DiskFull, FolderNotWrita
 from batchgen.export import Target, open_target, shown
 from batchgen.export.destination import Sink
 from batchgen.export.local import LocalFolder
-from export.clips import IDS, contents, pack, samples
+from batchgen.export.packing import plan
+from export.clips import FEW, IDS, contents, pack, samples
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed (extra `export`)")
 
@@ -104,6 +105,18 @@ def test_a_shard_that_was_named_just_before_the_end_is_recognised(tmp_path: Path
     _, heard = pack(clips, target)
     assert heard.kept == SHARDS
     assert contents(target) == before
+
+
+def test_a_shard_whose_hash_was_never_noted_is_not_trusted(tmp_path: Path, target: Target) -> None:
+    """Nor replaced: of the right size, but with another content, it is somebody else's."""
+    clips = samples(tmp_path / "clips")
+    with pytest.raises(PowerCut):
+        pack(clips, Breaking(target, SHARDS[0], PowerCut()))
+    (planned, *_) = plan(clips, FEW, "set")
+    target.put(SHARDS[0], b"x" * planned.bytes)
+    with pytest.raises(ConfigError, match=f"{SHARDS[0]}: its content is another"):
+        pack(clips, target)
+    assert contents(target)[SHARDS[0]] == b"x" * planned.bytes
 
 
 def test_a_damaged_clip_keeps_only_its_own_shard_away(tmp_path: Path, target: Target) -> None:

@@ -84,6 +84,13 @@ def test_metadata_is_flattened_to_one_type_a_key(tmp_path: Path) -> None:
     }
 
 
+def test_the_order_of_metadata_keys_does_not_matter() -> None:
+    """Keys written in another order in the job file make no other table, and no other shard."""
+    jobs = [delivered("x", metadata={"b": 1, "a": 2})], [delivered("x", metadata={"a": 2, "b": 1})]
+    one, other = (list(flat.metadata_kinds(some).items()) for some in jobs)
+    assert one == other
+
+
 def test_a_csv_table_says_the_same(tmp_path: Path) -> None:
     """Null is an empty cell; line ends and quotes in a prompt come back."""
     path = written(Format.CSV, tmp_path)
