@@ -1,0 +1,105 @@
+"""How fast clips come to disk, against curl from the same server in the same run."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.clip_stock import make_clips
+from benchmarks.downloading import Load, Round, by_curl, by_fetcher, by_pipeline
+from benchmarks.frame import Finding
+from benchmarks.web_server import program, serving
+
+AT_ONCE = 16
+_MIB = 1024**2
+_WAYS = {"fetcher and store": by_fetcher, "whole fetch stage": by_pipeline}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """Clips of one size, and what is asked of their speed."""
+
+    mib: int
+    clips: int
+    speed: float  # at least so many times curl's throughput
+
+    @property
+    def bytes(self) -> int:
+        """Of all clips together."""
+        return self.mib * self.clips * _MIB
+
+
+KINDS = [_Kind(mib=2, clips=400, speed=0.85), _Kind(mib=64, clips=16, speed=1.0)]
+QUICK = [_Kind(mib=2, clips=40, speed=0.85), _Kind(mib=64, clips=2, speed=1.0)]
+#: Clips of different content; each is asked for several times.
+_STOCK = 16
+
+
+def measure(repeats: int, *, quick: bool) -> Iterator[Finding]:
+    """Throughput, processor time, lag of the loop and memory.  Raises ProgramMissing."""
+    program("curl")
+    with tempfile.TemporaryDirectory(prefix="batchgen-downloads-") as folder:
+        home = Path(folder)
+        (home / "clips").mkdir()
+        with serving(home / "clips", home) as address:
+            for kind in QUICK if quick else KINDS:
+                clips = make_clips(home / "clips" / str(kind.mib), min(_STOCK, kind.clips), kind.mib * _MIB)
+                yield from _of_kind(kind, _load(kind, address, clips), home, repeats)
+
+
+def _load(kind: _Kind, address: str, clips: Sequence[Path]) -> Load:
+    links = [f"{address}/{kind.mib}/{clips[n % len(clips)].name}?clip={n}" for n in range(kind.clips)]
+    return Load(links=links, at_once=AT_ONCE, bytes=kind.bytes)
+
+
+def _of_kind(kind: _Kind, load: Load, home: Path, repeats: int) -> Iterator[Finding]:
+    rounds: dict[str, list[Round]] = {name: [] for name in ("curl", *_WAYS)}
+    for repeat in range(repeats):
+        for name, way in {"curl": by_curl, **_WAYS}.items():
+            output = home / f"{kind.mib}-{repeat}-{name.split()[0]}"
+            rounds[name].append(way(load, output))
+            _empty(output)
+    curl = rounds.pop("curl")
+    for name, took in rounds.items():
+        yield from _findings(f"{kind.clips} clips of {kind.mib} MiB, {name}", kind, curl, took)
+    lags = [one.lag_p99 for one in curl]
+    yield Finding(
+        what=f"the same 99 % of a loop that idles beside curl, {kind.mib} MiB", measured=lags, unit="ms"
+    )
+
+
+def _empty(folder: Path) -> None:
+    """Give back the room, and keep the names: ext4 without a journal is slow to make files where many have gone."""
+    for path in folder.rglob("*.mp4"):
+        os.truncate(path, 0)
+
+
+def _findings(what: str, kind: _Kind, curl: Sequence[Round], took: Sequence[Round]) -> Iterator[Finding]:
+    yield Finding(
+        what=f"{what}: throughput",
+        measured=[theirs.seconds / ours.seconds for theirs, ours in zip(curl, took, strict=True)],
+        against="curl --parallel",
+        limit=kind.speed,
+        at_least=True,
+    )
+    yield Finding(
+        what=f"{what}: processor time",
+        measured=[one.cpu / (kind.bytes / 2**30) for one in took],
+        unit="s/GiB",
+        limit=2.7,
+    )
+    yield Finding(
+        what=f"{what}: processor time",
+        measured=[ours.cpu / theirs.cpu for theirs, ours in zip(curl, took, strict=True)],
+        against="curl --parallel",
+    )
+    yield Finding(
+        what=f"{what}: lag of the loop, 99 %", measured=[one.lag_p99 for one in took], unit="ms", limit=20
+    )
+    yield Finding(what=f"{what}: lag of the loop, most", measured=[one.lag_max for one in took], unit="ms")
+    yield Finding(
+        what=f"{what}: memory for {AT_ONCE} at once", measured=[one.grown for one in took], unit="MiB"
+    )
