@@ -9,10 +9,13 @@ import asyncio
 import errno
 import os
 import stat
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from batchgen.errors import DiskFull, DownloadError
 
@@ -24,12 +27,20 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _CAREFUL = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
+#: For what mostly computes, copying and hashing: more of them than processors would only get into the way of each
+#: other and of the loop.
+COPIERS = ThreadPoolExecutor(min(4, max(2, os.cpu_count() or 2)), thread_name_prefix="batchgen-copy")
+#: For what mostly waits for the disk: the flush of one clip should hold up no other.
+_WAITERS = ThreadPoolExecutor(8, thread_name_prefix="batchgen-disk")
+
+
 async def in_thread(call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a blocking call in a thread, ``to_its_end``."""
-    return await to_its_end(asyncio.to_thread(call, *args, **kwargs))
+    work = partial(copy_context().run, call, *args, **kwargs)
+    return await to_its_end(asyncio.get_running_loop().run_in_executor(_WAITERS, work))
 
 
-async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+async def to_its_end(work: Awaitable[T]) -> T:
     """Await work on a file; a cancellation waits for its end, and is raised then.
 
     So nobody closes, replaces or continues a file while a thread that was given up still works on it.
@@ -71,6 +82,15 @@ def kind_of(path: Path) -> str | None:
     return "a folder" if stat.S_ISDIR(mode) else "no ordinary file"
 
 
+def size_of(path: Path) -> int | None:
+    """The bytes of an ordinary file; ``None`` when nothing stands there, -1 for what is none."""
+    try:
+        there = path.lstat()
+    except FileNotFoundError:
+        return None
+    return there.st_size if stat.S_ISREG(there.st_mode) else -1
+
+
 def open_existing(path: Path, flags: int) -> int:
     """A descriptor of an ordinary file that is there; raises OSError, also for anything else."""
     if kind_of(path) not in {None, "file"}:
@@ -89,6 +109,8 @@ def open_new(path: Path) -> int:
 
 def make_folders(folder: Path) -> None:
     """Make a folder and those above it, durably."""
+    if folder.is_dir():
+        return
     missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for parent in missing:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -23,7 +23,6 @@ from batchgen.download.answers import (
     Begun,
     NothingMissing,
     Rest,
-    StartOver,
     Whole,
     meaning,
     range_headers,
@@ -89,6 +88,7 @@ class HttpFetcher:
         self._silence = silence
         self._progress = progress or (lambda _: None)
         self._now = now
+        self._proxy = lru_cache(maxsize=64)(_proxy)  # to read the environment takes as long as the request
 
     async def fetch(self, links: Links, part: Path, task_id: str = "", /) -> Clip:
         """Continue ``part`` if it is of this task; on return it is a whole, flushed, verified video.
@@ -117,60 +117,68 @@ class HttpFetcher:
             await disk.in_thread(part.discard)
             raise
         finally:
-            await disk.in_thread(part.close)
+            if part.is_open:
+                await disk.in_thread(part.close)
 
     async def _completed(self, link: URL, part: PartFile, begun: Begun | None) -> Clip:
+        last: list[bytes] | None = []
         if begun is not None and begun.total == begun.size:
-            await disk.in_thread(part.resume, begun)
-        elif not await self._gather(link, part, begun):
-            await self._gather(link, part, None)
-        return await disk.in_thread(part.sealed)
+            part.opens_by(partial(part.resume, begun))
+        else:
+            last = await self._gather(link, part, begun)
+            if last is None:
+                last = await self._gather(link, part, None)
+        return await disk.in_thread(part.sealed, last or [])
 
-    async def _gather(self, link: URL, part: PartFile, begun: Begun | None) -> bool:
-        """One answer of the host, put on disk to its end; false when it must be asked for the whole."""
+    async def _gather(self, link: URL, part: PartFile, begun: Begun | None) -> list[bytes] | None:
+        """One answer of the host, on disk but for its last pieces; ``None`` when the whole must be asked for."""
         with network_errors(self._silence):
             async with self._answer(link, begun) as (response, asked):
                 wait = retry_after(response.headers.get("Retry-After"), self._now())
                 what = meaning(response.status, response.headers, asked, wait=wait)
-                if isinstance(what, StartOver):
-                    return False
                 if isinstance(what, NothingMissing) and asked is not None:
-                    await disk.in_thread(part.resume, asked)
-                elif isinstance(what, Rest) and asked is not None:
-                    await self._continue(response, part, asked, what)
-                elif isinstance(what, Whole):
-                    await self._begin(response, part, what, fresh=begun is None)
-        return True
+                    part.opens_by(partial(part.resume, asked))
+                    return []
+                if isinstance(what, Rest) and asked is not None:
+                    return await self._continue(response, part, asked, what)
+                if isinstance(what, Whole):
+                    return await self._begin(response, part, what, fresh=begun is None)
+        return None
 
     async def _continue(
         self, response: aiohttp.ClientResponse, part: PartFile, begun: Begun, rest: Rest
-    ) -> None:
+    ) -> list[bytes]:
+        part.opens_by(partial(part.resume, begun))
         intake = self._intake(begun.size, rest.total)
-        async with intake.reading(response.content) as reader:
-            opening = disk.in_thread(part.resume, begun)
-            await self._finish(intake.put(reader, part, opening), part, begun.size, resumable=True)
+        return await self._taken(response, part, intake, before=begun.size, resumable=True)
 
     async def _begin(
         self, response: aiohttp.ClientResponse, part: PartFile, whole: Whole, *, fresh: bool
-    ) -> None:
+    ) -> list[bytes]:
         """``fresh``: nothing was asked to be continued, so that the host may still prove able to."""
-        intake = self._intake(0, whole.total)
         strong = validator(response.headers)
         begun = Begun(size=0, place=_place(response.url), validator=strong, total=whole.total)
-        async with intake.reading(response.content) as reader:
-            body = intake.put(reader, part, disk.in_thread(part.start, begun))
-            await self._finish(body, part, 0, resumable=fresh and strong is not None)
+        part.opens_by(partial(part.start, begun))
+        intake = self._intake(0, whole.total)
+        return await self._taken(response, part, intake, before=0, resumable=fresh and strong is not None)
 
-    async def _finish(
-        self, body: Coroutine[Any, Any, None], part: PartFile, before: int, *, resumable: bool
-    ) -> None:
-        try:
-            with network_errors(self._silence):
-                await body
-        except DownloadError as error:
-            if resumable and type(error) is DownloadError and part.size > before:
-                raise _Interrupted(str(error)) from error.__cause__
-            raise
+    async def _taken(
+        self,
+        response: aiohttp.ClientResponse,
+        part: PartFile,
+        intake: Intake,
+        *,
+        before: int,
+        resumable: bool,
+    ) -> list[bytes]:
+        async with intake.reading(response.content) as reader:
+            try:
+                with network_errors(self._silence):
+                    return await intake.put(reader, part)
+            except DownloadError as error:
+                if resumable and type(error) is DownloadError and part.size > before:
+                    raise _Interrupted(str(error)) from error.__cause__
+                raise
 
     def _intake(self, before: int, total: int | None) -> Intake:
         return Intake(
@@ -205,7 +213,7 @@ class HttpFetcher:
                 headers={"Accept": "*/*", "Accept-Encoding": "identity", **range_headers(asked)},
                 allow_redirects=False,
                 auto_decompress=False,
-                proxy=_proxy(link),
+                proxy=self._proxy(str(link.origin())),
                 read_bufsize=PIECE_BYTES // 2,
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=self._silence, sock_read=self._silence
@@ -219,9 +227,9 @@ def _check_session(session: aiohttp.ClientSession) -> None:
         raise ValueError("clips are fetched with a session of video_session() alone")
 
 
-def _proxy(link: URL) -> str | None:
+def _proxy(origin: str) -> str | None:
     try:
-        proxy = proxy_for(str(link))
+        proxy = proxy_for(origin)
         return None if proxy is None else str(URL(proxy))
     except ConfigError as error:
         raise DownloadError(str(error)) from None

@@ -7,12 +7,12 @@ reading, and while one megabyte is written the next one comes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from io import FileIO
+from typing import cast
 
 import aiohttp
-from aiofiles.threadpool import wrap
 from aiofiles.threadpool.binary import AsyncFileIO
 
 from batchgen import mp4
@@ -22,6 +22,8 @@ from batchgen.errors import DownloadError, LinkUnusable
 
 #: A body that brings fewer bytes in a whole window of time than this drips.
 DRIP_BYTES = 4096
+#: Seconds of fetching that are not worth a second file beside the first.
+NOTE_AFTER = 1.0
 #: Bytes that may wait for the disk.
 _MOST_WAITING = 2 * PIECE_BYTES
 
@@ -50,6 +52,7 @@ class Intake:
         self._pace = _Pace(window)
         self._waiting: list[bytes] = []  # pieces that have come and are not on disk
         self._waiting_bytes = 0
+        self._began, self._noted = asyncio.get_running_loop().time(), False
         self._news, self._room = asyncio.Event(), asyncio.Event()
 
     @asynccontextmanager
@@ -63,27 +66,39 @@ class Intake:
             reader.cancel()
             await asyncio.wait([reader])
 
-    async def put(
-        self, reader: asyncio.Task[None], part: PartFile, opening: Coroutine[Any, Any, None]
-    ) -> None:
-        """Put the body to the end of the partial file, when that is open.
+    async def put(self, reader: asyncio.Task[None], part: PartFile) -> list[bytes]:
+        """Put the body at the end of the partial file; the last pieces are left to who seals it.
 
-        What has come is on disk also when the body breaks off; raises NotAVideo before a byte is written
-        when it does not begin as a video, DownloadError when it is too short, DiskFull.
+        When the body breaks off, all that has come is on disk.  Raises NotAVideo before a byte is written when it
+        does not begin as a video, DownloadError when it is too short, DiskFull.
         """
-        over = False
         try:
-            await opening
-            while not over:
-                await self._news.wait()
-                self._news.clear()
-                over = reader.done()
+            await self._a_piece()
+            while not reader.done():
                 await self._write(part)
+                await self._note(part)
+                await self._a_piece()
             await reader
-        finally:
+            self._check_end()
+        except BaseException:
             await self._write(part)
-        if self._total is not None and part.size != self._total:
-            raise DownloadError(f"the clip came with {part.size} of {self._total} bytes")
+            raise
+        return self._waiting
+
+    def _check_end(self) -> None:
+        if self._total is not None and self._size != self._total:
+            raise DownloadError(f"the clip came with {self._size} of {self._total} bytes")
+
+    async def _a_piece(self) -> None:
+        """Until there is enough to write, or the body is over."""
+        await self._news.wait()
+        self._news.clear()
+
+    async def _note(self, part: PartFile) -> None:
+        """What has taken long to fetch should not be lost in a crash."""
+        if not self._noted and part.is_open and asyncio.get_running_loop().time() - self._began >= NOTE_AFTER:
+            self._noted = True
+            await disk.in_thread(part.note)
 
     async def _read(self, already: bytes, body: aiohttp.StreamReader) -> None:
         try:
@@ -118,13 +133,12 @@ class Intake:
             self._may_write = True
 
     async def _write(self, part: PartFile) -> None:
-        if not self._may_write or not self._waiting or part.file is None:
+        if not self._may_write or not self._waiting:
             return
         pieces, self._waiting, self._waiting_bytes = self._waiting, [], 0
         self._room.set()
-        writing = cast(AsyncFileIO, wrap(part.file)).writelines(pieces)
-        with disk.disk_errors(part.path):
-            await disk.to_its_end(writing)
+        file = AsyncFileIO(cast("FileIO", part), asyncio.get_running_loop(), disk.COPIERS)
+        await disk.to_its_end(file.writelines(pieces))
 
 
 class _Pace:

@@ -1,10 +1,11 @@
 """The partial file: what is on disk of a clip, what it is a part of, and its hash.
 
 Beside ``ID.mp4.part`` stands ``ID.mp4.from.part``, a line of JSON: of which task the bytes are, where they
-came from, and by which validator they can be continued.  It is written before the first byte, and both are
-removed, durably, before bytes of another origin come: whatever is lost in a crash, bytes of two origins never
-meet in one file.  Without a readable line the partial file is fetched afresh.  All of it blocks: it is called
-in threads.
+came from, and by which validator they can be continued.  It is written when a transfer ends early or lasts:
+making a second file for each clip that is there at once would cost more than fetching anew what a crash takes.
+Both are removed, durably, before bytes of another origin come: whatever is lost in a crash, bytes of two origins
+never meet in one file.  Without a readable line the partial file is fetched afresh.  All of it blocks: it is
+called in threads.
 """
 
 from __future__ import annotations
@@ -13,19 +14,22 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from batchgen import mp4
 from batchgen.download import disk
 from batchgen.download.answers import Begun
-from batchgen.errors import DownloadError, FileTaken
+from batchgen.errors import DiskFull, DownloadError, FileTaken
 from batchgen.model import Clip
 
 #: Bytes that are written and hashed in one go: fewer cost more hops between threads, more gain nothing.
 PIECE_BYTES = 1024**2
 _LINE_BYTES = 4096
+#: Bytes that the check reads at once: mostly the head, and all of the index of a clip of seconds.
+_LOOK_BYTES = 16 * 1024
 
 
 def line_beside(part: Path) -> Path:
@@ -49,16 +53,20 @@ class HashingFile(io.FileIO):
         """Write the pieces in order, all of each; after a failure nothing more is written."""
         if self._torn:
             return
-        rest = memoryview(b"".join(pieces))
         try:
-            while rest:
-                written = self.write(rest)
-                self.hash.update(rest[:written])
-                self.size += written
-                rest = rest[written:]
+            for piece in pieces:
+                self._write_whole(piece)
         except OSError:
             self._torn = True
             raise
+
+    def _write_whole(self, piece: bytes) -> None:
+        rest = memoryview(piece)
+        while rest:
+            written = self.write(rest)
+            self.hash.update(rest[:written])
+            self.size += written
+            rest = rest[written:]
 
     def take_up(self, size: int) -> None:
         """Hash the first ``size`` bytes, which are there already, and go on behind them."""
@@ -73,7 +81,11 @@ class HashingFile(io.FileIO):
     def sealed(self) -> Clip:
         """The clip, flushed to disk and checked; raises NotAVideo."""
         os.fsync(self.fileno())
-        video = mp4.probe(self, self.size)
+        reader = io.BufferedReader(self, _LOOK_BYTES)
+        try:
+            video = mp4.probe(reader, self.size)
+        finally:
+            reader.detach()
         return Clip(bytes=self.size, sha256=self.hash.hexdigest(), video=video)
 
 
@@ -87,6 +99,8 @@ class PartFile:
         self.path = path
         self._task_id = task_id
         self._line = line_beside(path)
+        self._unnoted: Begun | None = None  # what the line will say
+        self._opening: Callable[[], None] | None = None
         self.file: HashingFile | None = None
 
     def begun(self) -> Begun | None:
@@ -104,12 +118,35 @@ class PartFile:
             there = self.path.lstat()
         return None if there.st_nlink > 1 or not there.st_size else self._read_line(there.st_size)
 
+    def opens_by(self, opening: Callable[[], None]) -> None:
+        """Do this, ``start`` or ``resume``, before the first byte is written or the clip sealed."""
+        self._opening = opening
+
+    def _open(self) -> None:
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening()
+
+    def writelines(self, pieces: Iterable[bytes]) -> None:
+        """Write and hash all of the pieces; nothing more once something has failed."""
+        self._open()
+        if self.file is not None:
+            with disk.disk_errors(self.path):
+                self.file.writelines(pieces)
+
     def start(self, begun: Begun) -> None:
-        """Begin from nothing: whatever was there is removed, and ``begun`` is noted before the first byte."""
+        """Begin from nothing: whatever was there is removed, the line that says of what it was above all."""
         self.discard()
         with disk.disk_errors(self.path):
-            self._write_line(begun)
             self.file = HashingFile(disk.open_new(self.path))
+        self._unnoted = begun
+
+    def note(self) -> None:
+        """Let the next try continue what is there, also after a crash."""
+        begun, self._unnoted = self._unnoted, None
+        if begun is not None:
+            with disk.disk_errors(self._line):
+                self._write_line(begun)
 
     def resume(self, begun: Begun) -> None:
         """Go on behind the bytes that are there."""
@@ -124,25 +161,44 @@ class PartFile:
         self.file = file
 
     @property
+    def is_open(self) -> bool:
+        """Whether ``close`` has something to do."""
+        return self.file is not None and not self.file.closed
+
+    @property
     def size(self) -> int:
         """Bytes that are on disk and hashed."""
         return self.file.size if self.file else 0
 
-    def sealed(self) -> Clip:
-        """The clip, flushed to disk and checked; raises NotAVideo."""
+    def sealed(self, last: Iterable[bytes] = ()) -> Clip:
+        """The clip with its last pieces, flushed to disk and checked; raises NotAVideo."""
+        self.writelines(last)
         if self.file is None:
             raise DownloadError(f"{self.path}: nothing was fetched")
         with disk.disk_errors(self.path):
-            return self.file.sealed()
+            try:
+                clip = self.file.sealed()
+            except OSError:
+                self._unnoted = None
+                disk.remove(self._line)  # what could not be flushed may be gone, whatever a reader sees now
+                raise
+            self._unnoted = None
+            self.file.close()
+        return clip
 
     def close(self) -> None:
-        """Let go of the file; what is on disk stays."""
-        if self.file is not None:
-            with disk.disk_errors(self.path):
-                self.file.close()
+        """Let go of the file; what is on disk stays, and can be continued if the disk takes the line."""
+        if self.file is None or self.file.closed:
+            return
+        with disk.disk_errors(self.path):
+            self.file.close()
+        if self.size:
+            with suppress(DownloadError, DiskFull):
+                self.note()
 
     def discard(self) -> None:
         """Remove the partial file and its line, durably."""
+        self._unnoted = None
         self.close()
         with disk.disk_errors(self.path):
             removed = [disk.remove(path) for path in (self._line, self.path)]

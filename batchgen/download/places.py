@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -36,14 +37,17 @@ def inside(output: Path, file: str) -> Path:
     name = PurePosixPath(file)
     if not file or "\0" in file or name.is_absolute() or ".." in name.parts or not name.name:
         raise FileTaken(f"{file!r} is no name inside the output folder")
-    path = output / name
+    folders = [output / above for above in name.parents[:-1]]
+    if any(map(os.path.islink, folders)) and _leads_out(output, folders[0]):
+        raise FileTaken(f"{folders[0]}: a symbolic link that leads out of the output folder")
+    return output / name
+
+
+def _leads_out(output: Path, folder: Path) -> bool:
     try:
-        leads_out = not path.parent.resolve().is_relative_to(output.resolve())
+        return not folder.resolve().is_relative_to(output.resolve())
     except (OSError, RuntimeError):  # links that lead in a circle
-        leads_out = True
-    if leads_out:
-        raise FileTaken(f"{path.parent}: a symbolic link that leads out of the output folder")
-    return path
+        return True
 
 
 def with_folders(output: Path, file: str) -> Path:

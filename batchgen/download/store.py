@@ -47,6 +47,10 @@ class FolderStore:
         """Let the clip ``file`` stand under the name ``to`` as well; nothing to do when it is not there."""
         await disk.in_thread(_keep, self._output, file, earlier, to)
 
+    async def gathered(self, part: Path, clip: Clip, /) -> bool:
+        """Whether the partial file is the clip already, to the byte."""
+        return await disk.in_thread(is_clip, part, clip)
+
     async def holds(self, file: str, clip: Clip, /) -> bool:
         """Whether the file stands there already, to the byte."""
         path = await disk.in_thread(inside, self._output, file)
@@ -80,25 +84,22 @@ def _put(part: Path, output: Path, file: str, clip: Clip, over: Clip | None) -> 
 def _check_part(part: Path, final: Path, clip: Clip) -> None:
     """What gets the name must be a file of the clip's size; when it is not, the clip must have the name."""
     with disk.disk_errors(part):
-        kind = disk.kind_of(part)
-        size = part.lstat().st_size if kind == "file" else -1
+        size = disk.size_of(part)
     if size != clip.bytes and not is_clip(final, clip):
-        raise DownloadError(f"{part}: {'the clip is not there any more' if kind is None else 'another file'}")
+        raise DownloadError(f"{part}: {'the clip is not there any more' if size is None else 'another file'}")
 
 
 def give_name(part: Path, final: Path) -> bool:
     """Give the name if nothing has it, never over anything; whether that is done."""
     with disk.disk_errors(final):
-        if disk.kind_of(part) is None or disk.kind_of(final) is not None:
-            return False
         return _link(part, final) or _rename(part, final)
 
 
 def _link(source: Path, target: Path) -> bool:
-    """A second name for a file; false when the target is taken, or the file system has no hard links."""
+    """A second name for a file that is there; false when that is taken, or the file system has no hard links."""
     try:
         os.link(source, target, follow_symlinks=False)
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):
         return False
     except OSError as error:
         if error.errno in _NO_HARD_LINKS:
@@ -108,7 +109,7 @@ def _link(source: Path, target: Path) -> bool:
 
 
 def _rename(part: Path, final: Path) -> bool:
-    if disk.kind_of(final) is not None:
+    if disk.kind_of(part) is None or disk.kind_of(final) is not None:
         return False
     part.rename(final)
     return True
