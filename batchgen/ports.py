@@ -225,6 +225,9 @@ class Store(Protocol):
     async def keep(self, file: str, earlier: Clip, to: str, /) -> None:
         """Let the clip ``file`` stand under the name ``to`` as well, before another takes its name."""
 
+    async def gathered(self, part: Path, clip: Clip, /) -> bool:
+        """Whether the partial file is the clip already, to the byte."""
+
     async def holds(self, file: str, clip: Clip, /) -> bool:
         """Whether the file stands there already, to the byte."""
 

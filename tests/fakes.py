@@ -255,6 +255,7 @@ class FakeStore:
     def __init__(self, log: Log) -> None:
         self.log = log
         self.files: dict[str, Clip] = {}
+        self.parts: dict[Path, Clip] = {}  # whole, and without a name
 
     def part(self, submission: Submission) -> Path:
         """Where the clip is gathered."""
@@ -274,6 +275,11 @@ class FakeStore:
         assert self.files[file] == earlier
         self.log.add("keep", Path(file).stem)
         self.files[to] = earlier
+
+    async def gathered(self, part: Path, clip: Clip) -> bool:
+        """Whether the clip waits for its name."""
+        await asyncio.sleep(0.001)
+        return self.parts.get(part) == clip
 
     async def holds(self, file: str, clip: Clip) -> bool:
         """Whether the clip has its name already."""

@@ -23,7 +23,7 @@ from batchgen.errors import (
     ServiceError,
     Transient,
 )
-from batchgen.model import Charged, Clip, Fault, Links, Stage, Status, Submission
+from batchgen.model import Charged, Clip, Fault, Links, Placement, Stage, Status, Submission
 from batchgen.pace import full_jitter
 from batchgen.pipeline.calls import Calls
 from batchgen.pipeline.flow import Flow, Pulse
@@ -168,18 +168,21 @@ class Downloads:
             )
 
     async def _finish_earlier(self, submission: Submission) -> bool:
-        """A clip that was checked, and perhaps renamed, before the last run ended needs no download."""
+        """A clip that was checked, and perhaps renamed, before a try or a run ended needs no link and no download."""
         clip = submission.checked
         if clip is None:
             return False
-        book, store = self._collector.book, self._collector.store
-        placement = await book.checked(submission, clip)
-        if not await store.holds(placement.file, clip):
-            return False
-        # What came behind the name may be missing: the folder on disk, the partial file away.
-        await store.put(store.part(submission), placement.file, clip, placement.over)
-        await self._stored(submission, clip, placement.file)
-        return True
+        placement = await self._collector.book.checked(submission, clip)
+        store = self._collector.store
+        if await store.holds(placement.file, clip):
+            # What came behind the name may be missing: the folder on disk, the partial file away.
+            await store.put(store.part(submission), placement.file, clip, placement.over)
+            await self._stored(submission, clip, placement.file)
+            return True
+        if await store.gathered(store.part(submission), clip):
+            await self._name(submission, clip, placement)
+            return True
+        return False
 
     async def _fetch(self, wanted: Wanted) -> None:
         submission, parts = wanted.submission, self._collector
@@ -195,10 +198,15 @@ class Downloads:
         clip = await self._calls.make(lambda: parts.fetcher.fetch(links, part, submission.task_id))
         placement = await parts.book.checked(submission, clip)
         wanted.submission = replace(submission, checked=clip)
+        await self._name(submission, clip, placement)
+
+    async def _name(self, submission: Submission, clip: Clip, placement: Placement) -> None:
+        """Give a gathered clip its name; an earlier clip that has it gets another one first."""
+        book, store = self._collector.book, self._collector.store
         if placement.keep_key is not None and placement.over is not None:
-            await parts.store.keep(placement.file, placement.over, placement.keep_as)
-            await parts.book.superseded(placement.keep_key, placement.keep_as)
-        await parts.store.put(part, placement.file, clip, placement.over)
+            await store.keep(placement.file, placement.over, placement.keep_as)
+            await book.superseded(placement.keep_key, placement.keep_as)
+        await store.put(store.part(submission), placement.file, clip, placement.over)
         await self._stored(submission, clip, placement.file)
 
     async def _ask(self, submission: Submission) -> Links:

@@ -318,6 +318,15 @@ async def test_holds(folder: Folder) -> None:
     assert not await folder.store.holds("videos/fox.mp4", clip_of(NEW[::-1]))
 
 
+async def test_gathered(folder: Folder) -> None:
+    """Only exactly the clip counts as gathered."""
+    assert await folder.store.gathered(folder.part, clip_of(NEW))
+    folder.part.write_bytes(NEW[::-1])
+    assert not await folder.store.gathered(folder.part, clip_of(NEW))
+    folder.part.unlink()
+    assert not await folder.store.gathered(folder.part, clip_of(NEW))
+
+
 async def test_a_folder_that_is_a_file(folder: Folder) -> None:
     """A file in place of a folder is told."""
     folder.write("other", b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -199,6 +200,23 @@ async def test_each_step_can_be_repeated(step: str) -> None:
     assert stop.kind is StopKind.HALT
     assert scene.book.of("job-1")[-1].state is State.SUCCEEDED
     assert scene.store.files["superseded/job-1.mp4"] == old.clip
+
+
+async def test_a_checked_clip_without_a_name_needs_no_link() -> None:
+    """What the last run gathered and checked gets its name, and the earlier clip another; nothing is fetched."""
+    scene = one()
+    old = scene.book.rows[scene.book.earlier(1, State.SUCCEEDED).key]
+    old.clip, old.file = scene.clip(old.submission, "old"), "videos/job-1.mp4"
+    scene.store.files["videos/job-1.mp4"] = old.clip
+    waiting = scene.book.earlier(1, State.GENERATED)
+    clip = scene.clip(waiting)
+    scene.store.parts[scene.store.part(waiting)] = clip
+    scene.under_way = [replace(waiting, checked=clip)]
+    scene.service.on_retrieve = lambda _job, _n: Refused("1027", "")
+    await scene.run()
+    assert scene.book.of("job-1")[-1].state is State.SUCCEEDED
+    assert scene.store.files == {"videos/job-1.mp4": clip, "superseded/job-1.mp4": old.clip}
+    assert scene.log.times("fetch") == []
 
 
 async def test_a_clip_with_its_name_is_not_fetched_again() -> None:
