@@ -20,8 +20,9 @@ from enum import Enum
 import pytest
 from whole.house import QUICK, House, until
 
-from batchgen import pace, polling
+from batchgen import pace
 from batchgen.pipeline import fetch, poll
+from batchgen.polling import rules
 from batchgen.simulator import (
     Act,
     Call,
@@ -278,7 +279,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for room in (pace, poll, fetch):
         monkeypatch.setattr(room, "full_jitter", lambda *_args, **_more: 0.02)
     monkeypatch.setattr(poll, "NOT_FOUND_BACKOFF", 0.05)
-    monkeypatch.setattr(polling, "_LOST_AFTER", 0.2)
+    monkeypatch.setattr(rules, "_LOST_AFTER", 0.2)
 
 
 LIMITS: dict[str, object] = {
