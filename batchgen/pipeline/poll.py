@@ -37,7 +37,8 @@ class Watched:
 
     submission: Submission
     born: float  # when the service took it, on the loop's clock
-    mark: int | None  # the timetable's: when it was last seen running; None: not by this run
+    asked: float = 0.0  # its age at the last question that was answered; 0: none was
+    mark: int | None = None  # the timetable's: when it was last seen running; None: not by this run
     at_service: bool = True  # and counted there
     holds_slot: bool = True
     troubles: int = 0  # questions in a row that brought no answer
@@ -88,7 +89,7 @@ class Poller:
     def track(self, submission: Submission) -> None:
         """A submission of this run was accepted: its slot is taken already."""
         watched = self._watch(submission)
-        self._runs(watched, watched.born)
+        watched.mark = self._asker.timetable.begin(submission.request.kind, 0.0)
         self._plan(watched, self._delay(watched))
 
     def resume(self, submission: Submission) -> None:
@@ -137,12 +138,12 @@ class Poller:
         self._news.beat()
 
     def _watch(self, submission: Submission) -> Watched:
-        return Watched(submission, born=self._flow.clock() - self._age(submission), mark=None)
+        return Watched(submission, born=self._flow.clock() - self._age(submission))
 
     def _delay(self, watched: Watched) -> float:
         now, kind = self._flow.clock(), watched.submission.request.kind
-        age = max(0.0, now - watched.born)
-        return self._asker.timetable.next_age(kind, age, now, hurried=self._flow.wants_slots) - age
+        age, hurried = max(0.0, now - watched.born), self._flow.wants_slots
+        return self._asker.timetable.wait(kind, watched.asked, age, now, hurried=hurried)
 
     def _age(self, submission: Submission) -> float:
         return max(0.0, (self._flow.now() - submission.submitted_at).total_seconds())
@@ -303,7 +304,7 @@ class Poller:
     def _runs(self, watched: Watched, moment: float) -> None:
         """It still ran at this moment of the loop's clock."""
         timetable, kind = self._asker.timetable, watched.submission.request.kind
-        age = max(0.0, moment - watched.born)
+        age = watched.asked = max(0.0, moment - watched.born)
         if watched.mark is None:
             watched.mark = timetable.begin(kind, age)
         else:

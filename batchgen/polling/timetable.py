@@ -8,7 +8,7 @@ from batchgen.model import TaskKind, TaskTimes
 from batchgen.polling.learner import Learner
 
 #: The part of the ceiling that plans may use: the rest is for tasks that begin together, and for surprises.
-_SHARE = 0.8
+_SHARE = 0.9
 _STEP = 1.1  # between two stretches, so that a plan holds for a while
 _STALE = 1.0  # seconds for which one count of the questions holds
 
@@ -45,13 +45,18 @@ class Timetable:
         """It is no longer watched, and nothing is known of its end."""
         self._learners[kind].leave(mark)
 
-    def next_age(self, kind: TaskKind, age: float, now: float, *, hurried: bool) -> float:
-        """The age at which to ask next about a task of this age.
+    def wait(self, kind: TaskKind, asked: float, age: float, now: float, *, hurried: bool) -> float:
+        """Seconds until the next question about a task of this age, which ran when it was last ``asked`` about.
 
-        ``hurried``: a job waits for its slot, so that lag costs more.
+        That one is an age as well, 0 for a task that was never asked about.  ``hurried``: a job waits for its
+        slot, so that lag costs more.
         """
         if self._interval is not None:
-            return age + self._interval
+            return self._interval
+        return max(0.0, self.next_age(kind, asked, now, hurried=hurried) - age)
+
+    def next_age(self, kind: TaskKind, age: float, now: float, *, hurried: bool) -> float:
+        """The age at which to ask next about a task that ran at this age."""
         if self._ceiling is not None and now - self._stretched_at >= _STALE:
             self._stretched_at = now
             self._stretch = self._stretched(self._ceiling, hurried=hurried)

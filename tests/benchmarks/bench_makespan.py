@@ -56,7 +56,7 @@ def batch_of(house: House, tasks: Sequence[Task], slots: int) -> Batch:
     for record in house.sim.records:
         if record.call == "query":
             asked[record.query.removeprefix("task_id=")].append(record.at)
-    noticed = [min(at for at in asked[str(task.task_id)] if at >= task.ended_at) for task in tasks]
+    noticed = [max(asked[str(task.task_id)][-1], task.ended_at) for task in tasks]  # then it is asked no more
     began = tasks[0].made_at
     return Batch(
         makespan=max(task.ended_at for task in tasks) - began,

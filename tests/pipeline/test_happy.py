@@ -100,7 +100,7 @@ async def test_downloads_hold_no_slot() -> None:
     """While no download moves, every slot is still used; submissions pause at the backlog's bound only."""
     jobs = 3 * BACKLOG
     scene = Scene(jobs=jobs, in_flight=20, limits=Limits(downloads=1))
-    scene.fetcher.on_fetch = lambda job, _n: 1500.0 if job == "job-1" else 0.5
+    scene.fetcher.on_fetch = lambda _job, _n: 0.5 if scene.log.times("fetch")[1:] else 1500.0
     scene.service.task_time = lambda _job: 30.0
     submitted_at_noon: list[int] = []
     asyncio.get_running_loop().call_at(1400.0, lambda: submitted_at_noon.append(len(scene.service.posts)))

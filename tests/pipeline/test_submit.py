@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import random
 from collections.abc import Callable
 
 import pytest
@@ -112,11 +114,18 @@ async def test_a_task_id_of_another_submission_is_no_success() -> None:
     assert scene.statuses() == {Status.SUCCEEDED: 1, Status.UNKNOWN: 1}
 
 
+def lognormal_times(median: float, *, seed: int) -> Callable[[str], float]:
+    """Tasks that take this long, more or less; the same for the same seed."""
+    draws = random.Random(seed)  # noqa: S311  repeatable draws, no secret
+    return lambda _job: median * math.exp(draws.gauss(0.0, 0.4))
+
+
 async def test_a_limit_nobody_told_costs_little() -> None:
     """Eight are admitted, forty were allowed: near the best makespan, few refusals after a minute."""
     knowing = Scene(jobs=160, in_flight=8)
     learning = Scene(jobs=160, in_flight=40)
     for scene in (knowing, learning):
+        scene.service.task_time = lognormal_times(60.0, seed=1)
         scene.service.admits = 8
         await scene.run()
         scene.assert_all_succeeded()

@@ -61,7 +61,7 @@ def optimum(ended: Ended, median: float, price: float) -> Point:
 
 def curve(ended: Ended, median: float) -> list[Point]:
     """The optimum from many questions to few, by rising lag."""
-    prices = (0.0008, 0.0015, 0.0025, 0.004, 0.007, 0.013, 0.025, 0.05)
+    prices = (0.0008, 0.0015, 0.0025, 0.004, 0.007, 0.013, 0.025, 0.05, 0.1)
     return sorted((optimum(ended, median, price * median) for price in prices), key=lambda point: point.lag)
 
 

@@ -168,11 +168,19 @@ def test_a_fixed_interval_is_the_users() -> None:
     """Whatever is known; and still something is learnt for the day on which it is taken out."""
     timetable = Timetable(interval=7.0, kept={SD: after_a_night(LOGNORMAL)})
     mark = timetable.begin(SD, 0.0)
-    assert [timetable.next_age(SD, age, 0.0, hurried=True) for age in (0.0, 7.0, 500.0)] == [7.0, 14.0, 507.0]
+    assert {timetable.wait(SD, asked, asked + 1.0, 0.0, hurried=True) for asked in (0.0, 7.0, 500.0)} == {7.0}
     assert timetable.news() == {}
     timetable.ended(SD, mark, 91.0)
     assert timetable.news().keys() == {SD}
     assert timetable.news() == {}
+
+
+def test_what_an_answer_takes_delays_no_question() -> None:
+    """The plan counts from question to question; an answer that came late lets the next one leave at once."""
+    timetable = Timetable()
+    timetable.begin(SD, 0.0)
+    assert timetable.wait(SD, 10.0, 10.5, 0.0, hurried=True) == pytest.approx(1.5)
+    assert timetable.wait(SD, 10.0, 30.0, 0.0, hurried=True) == 0.0
 
 
 def test_kinds_are_learnt_apart() -> None:
