@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from batchgen.errors import JobFileError
 from batchgen.jobfile import JobFile, open_job_file
+from batchgen.jobfile.mixtures import Mixtures
 from batchgen.ledger import Staging
 from batchgen.ledger.portions import Shard
 from batchgen.model import Job, Problem, Source
@@ -38,6 +40,7 @@ def load(
 ) -> Loaded:
     """Stage every job of this shard.  Blocks.  Raises JobFileError with all that is wrong, or Interrupted."""
     problems, warnings = _Bounded(), _Bounded()
+    mixtures = Mixtures()
     for problem in job_file.problems:
         (warnings if problem.warning else problems).add(problem)
     for entry in job_file.entries():
@@ -47,7 +50,8 @@ def load(
             (warnings if entry.warning else problems).add(entry)
         else:
             staging.add(entry)
-    for problem in staging.settle(MOST_PROBLEMS + 1):
+            mixtures.add(entry)
+    for problem in itertools.chain(staging.settle(MOST_PROBLEMS + 1), mixtures.problems()):
         (warnings if problem.warning else problems).add(problem)
     if problems.number:
         raise JobFileError(problems.sorted(job_file))

@@ -10,6 +10,7 @@ from batchgen.app.loading import MOST_PROBLEMS, Interrupted, load, read_jobs
 from batchgen.errors import JobFileError
 from batchgen.jobfile import open_job_file
 from batchgen.ledger import Staging
+from batchgen.model import Problem
 
 
 def _write(folder: Path, *lines: str) -> Path:
@@ -43,6 +44,29 @@ def test_entries_that_ask_for_the_same_are_one_job(tmp_path: Path) -> None:
     jobs = list(read_jobs(path))
     assert [job.id for job in jobs][1:] == ["k", "k-2"]
     assert len(jobs) == 3
+
+
+def _warnings(path: Path) -> list[Problem]:
+    with Staging() as staging:
+        return list(load(open_job_file(path), staging).warnings)
+
+
+def test_metadata_of_mixed_types_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+    """Once a key, with both places: what comes out as a data set has columns of one type."""
+    path = _write(
+        tmp_path,
+        "{id: a, prompt: x, metadata: {n: 1, same: 1, some: null, deep: {x: 1}}}",
+        "{id: b, prompt: x, metadata: {n: one, same: 2.5, some: 1}}",
+        "{id: c, prompt: x, metadata: {n: [1], same: 3, deep: [1]}}",
+        "{id: d, prompt: x, metadata: {n: two, flag: true}}",
+        "{id: e, prompt: x, metadata: {flag: 1}}",
+    )
+    told = [(problem.source.line, problem.job, problem.message) for problem in _warnings(path)]
+    assert told == [
+        (3, "b", f"metadata 'n' is text here, and a number in job a ({path}:2)"),
+        (4, "c", f"metadata 'deep' is a list here, and a mapping in job a ({path}:2)"),
+        (6, "e", f"metadata 'flag' is a number here, and true or false in job d ({path}:5)"),
+    ]
 
 
 def test_reading_stops_when_the_user_does(tmp_path: Path) -> None:
