@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from batchgen.app.place import Place
+from batchgen.app.timely import in_time
 from batchgen.download.disk import to_its_end
 from batchgen.errors import LedgerError
 from batchgen.ledger import Ledger, queries
@@ -22,6 +24,7 @@ from batchgen.reports.costs import Costs
 from batchgen.reports.manifest import MANIFEST, ManifestWriter
 from batchgen.reports.standing import Tally
 from batchgen.reports.summary import sentence
+from batchgen.reports.words import STATUS
 
 #: Rows that are appended in one go at the most.
 _AT_ONCE = 64
@@ -33,6 +36,7 @@ class Findings:
     """What one pass over all records says."""
 
     tally: Tally
+    jobs: int  # about how many were looked at
     attention: str
     sentence: str  # the one that people want in the morning
     cost: str | None  # what it was spent for; None when nothing was
@@ -43,6 +47,7 @@ class Survey:
 
     def __init__(self, commands: Commands, place: Place) -> None:
         self._tally = Tally()
+        self._jobs = 0
         self._costs = Costs(failed_are_free=place.settings.budget.failed_clips_are_free)
         self._attention = Attention(commands, manifest=str(place.output / MANIFEST))
         self._simulated = place.simulated
@@ -50,6 +55,7 @@ class Survey:
     def watch(self, records: Iterable[Record]) -> Iterator[Record]:
         """The same records, looked at."""
         for record in records:
+            self._jobs += 1
             self._tally.add(record)
             if record.selected:
                 self._costs.add(record)
@@ -61,20 +67,46 @@ class Survey:
         total = None if self._simulated else self._costs.total()
         return Findings(
             tally=self._tally,
+            jobs=self._jobs,
             attention=self._attention.render(),
             sentence=sentence(self._tally, total),
             cost=None if self._simulated else self._costs.details(),
         )
 
 
-def write_reports(ledger: Ledger, place: Place, commands: Commands) -> Findings:
-    """Rewrite manifest, metadata and card from the ledger in one pass.  Blocks.  Raises OSError."""
+#: Walks through all records that rewriting takes: the manifest, and from it the data set's rows.
+_PASSES = 2.0
+
+
+def write_reports(
+    ledger: Ledger, place: Place, commands: Commands, time_left: Callable[[], float] = lambda: math.inf
+) -> Findings:
+    """Rewrite manifest, metadata and card from the ledger in one pass.  Blocks.
+
+    Raises OSError, and NoTime when that would take longer than there is time: then both are as they were.
+    """
     survey = Survey(commands, place)
     (place.output / "videos").mkdir(exist_ok=True)
-    records = ledger.ask(lambda db: queries.records(db, place.name, ledger.among))
+    jobs = ledger.ask(queries.number_of_jobs)
+    records = in_time(
+        ledger.ask(lambda db: queries.records(db, place.name, ledger.among)), jobs, time_left, passes=_PASSES
+    )
     contents = ManifestWriter(place.output).rewrite(survey.watch(records))
     write_card(place.output, contents, simulated=place.simulated)
     return survey.findings()
+
+
+def briefly(counts: Mapping[Status, int]) -> Findings:
+    """What can be told without looking at each job."""
+    told = ", ".join(f"{number} {STATUS[status]}" for status, number in counts.items() if number)
+    jobs = sum(counts.values())
+    return Findings(
+        tally=Tally(ordered=jobs),
+        jobs=jobs,
+        attention="",
+        sentence=f"{jobs} ordered: {told}; the manifest has the rows of this run behind the earlier ones.",
+        cost=None,
+    )
 
 
 def survey_only(ledger: Ledger, place: Place, commands: Commands) -> Findings:
@@ -111,16 +143,22 @@ class Appender:
 
     async def work(self) -> None:
         """Append row after row until cancelled; a disk that does not take them is told once."""
-        while True:
-            keys = [await self._ended.get()]
-            while not self._ended.empty() and len(keys) < _AT_ONCE:
-                keys.append(self._ended.get_nowait())
-            try:
-                await to_its_end(self._ledger.read(partial(self._append, keys)))
-            except (OSError, LedgerError) as error:
-                if not self._told:
-                    self._warn(f"{self._writer.path}: can't be written: {error}")
-                    self._told = True
+        try:
+            while True:
+                await self._append_some([await self._ended.get()])
+        finally:  # the rows may stand as they are, when there is no time to rewrite them
+            while not self._ended.empty():
+                await self._append_some([])
+
+    async def _append_some(self, keys: list[int]) -> None:
+        while not self._ended.empty() and len(keys) < _AT_ONCE:
+            keys.append(self._ended.get_nowait())
+        try:
+            await to_its_end(self._ledger.read(partial(self._append, keys)))
+        except (OSError, LedgerError) as error:
+            if not self._told:
+                self._warn(f"{self._writer.path}: can't be written: {error}")
+                self._told = True
 
     def _append(self, keys: Sequence[int], db: sqlite3.Connection) -> None:
         """Read and write in one go, on the thread that reads: a hop between threads costs more than either."""

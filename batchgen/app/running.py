@@ -15,13 +15,14 @@ from batchgen.app.loading import Interrupted, Loaded, load
 from batchgen.app.opening import open_for
 from batchgen.app.options import Options
 from batchgen.app.place import resolve
-from batchgen.app.reporting import Findings, survey_only, write_reports
+from batchgen.app.reporting import Findings, briefly, survey_only, write_reports
 from batchgen.app.result import ExitCode, RunResult, exit_code
 from batchgen.app.secrets import find_key
 from batchgen.app.showing import show
 from batchgen.app.steady import SteadyTime
 from batchgen.app.stopper import Stopper
 from batchgen.app.this_run import Run, utc_now
+from batchgen.app.timely import NoTime
 from batchgen.app.unchanged import mark_of, seems_read
 from batchgen.ledger import Ledger, Staging, queries
 from batchgen.model import Status
@@ -152,7 +153,14 @@ def _report(this: Run, ledger: Ledger, held: Ground) -> tuple[Findings, bool]:
     place = this.place
     try:
         held.check()
-        findings = write_reports(ledger, place, this.commands)
+        findings = write_reports(ledger, place, this.commands, this.stopper.time_left)
+    except NoTime:
+        this.warn(
+            f"{place.output / MANIFEST}: not put in order, to end the run soon: each job that ended has a row there, "
+            "the newest last; the next run rewrites it"
+        )
+        standing = ledger.ask(lambda db: queries.standing(db, place.name, ledger.among))
+        return briefly(standing.counts), True
     except OSError as error:
         this.warn(
             f"{place.output}: the manifest can't be written: {error.strerror or error}; nothing is lost, "

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from time import monotonic
 
 from batchgen.app.inspecting import view
 from batchgen.app.options import Options
 from batchgen.app.place import Place
 from batchgen.app.reporting import Findings, Survey
 from batchgen.app.this_run import Run
+from batchgen.app.timely import NoTime, in_time
 from batchgen.errors import ConfigError, FolderNotWritable
 from batchgen.ledger import Ledger, queries
 from batchgen.ledger.refusals import NOT_WRITABLE
-from batchgen.model import Problem, Record
+from batchgen.model import Problem
 from batchgen.reports.commands import Commands
 from batchgen.reports.gallery import PAGE, Heading, write_gallery
-
-#: A run that was told to end must be over soon; the page gets so many seconds of that.
-_AFTER_SIGNAL = 2.0
-
-
-class _NoTime(Exception):
-    """The page would take longer than the run has."""
 
 
 def show(this: Run, ledger: Ledger, findings: Findings) -> None:
@@ -34,22 +26,12 @@ def show(this: Run, ledger: Ledger, findings: Findings) -> None:
     again = this.commands.gallery()
     try:
         records = ledger.ask(lambda db: queries.records(db, place.name))
-        timely = _while_there_is_time(records, this.stopper.asked)
+        timely = in_time(records, findings.jobs, this.stopper.time_left)
         write_gallery(place.output, timely, lambda: _heading(place, findings))
     except OSError as error:
         this.warn(f"{place.output / PAGE}: can't be written: {error.strerror or error}; later: {again}")
-    except _NoTime:
+    except NoTime:
         this.warn(f"{place.output / PAGE}: left as it was, to end the run soon; rebuild it: {again}")
-
-
-def _while_there_is_time(records: Iterable[Record], asked: Callable[[], bool]) -> Iterator[Record]:
-    end: float | None = None
-    for record in records:
-        if asked():
-            end = end or monotonic() + _AFTER_SIGNAL
-            if monotonic() > end:
-                raise _NoTime
-        yield record
 
 
 def _heading(place: Place, findings: Findings) -> Heading:

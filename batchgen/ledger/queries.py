@@ -189,6 +189,12 @@ def delivered(db: sqlite3.Connection, *, dot: str = ".", among: Among = Among.EV
         yield record(db, row["key"])
 
 
+def number_of_jobs(db: sqlite3.Connection) -> int:
+    """How many jobs the ledger has, those that left their file among them."""
+    (number,) = db.execute("SELECT count(*) FROM jobs").fetchone()
+    return int(number)
+
+
 def record(db: sqlite3.Connection, key: int) -> Record:
     """One job with its submissions."""
     row = db.execute("SELECT * FROM standing WHERE key = ?", (key,)).fetchone()
