@@ -31,10 +31,10 @@ T = TypeVar("T")
 
 AT_ONCE = 64
 CHANGES = 5  # intend, accepted, generated, checked, stored
-_ORIGIN = "https://service.invalid"
-_FILE = "../jobs.yaml"
+ORIGIN = "https://service.invalid"
+JOB_FILE = "../jobs.yaml"
 _PRICES = {("MiniMax-Hailuo-2.3", "768P", 6): Decimal(2)}
-_VIDEO = VideoFacts(width=1366, height=768, seconds=6.0, fps=24.0, codec="avc1")
+VIDEO = VideoFacts(width=1366, height=768, seconds=6.0, fps=24.0, codec="avc1")
 
 BUDGETS = {
     "without a budget": Budget(),
@@ -96,9 +96,9 @@ class _Watch:
 
 async def _ours(path: Path, jobs: int, budget: Budget) -> Cost:
     ledger = filled(path, jobs)
-    account = Account(name="default", origin=_ORIGIN, key_print="print")
+    account = Account(name="default", origin=ORIGIN, key_print="print")
     book = LedgerBook(ledger, account, lambda: datetime.now(UTC), Purse(budget=budget, run=1))
-    orders = [order for _, order in ledger.ask(lambda db: queries.orders(db, _FILE, -1, jobs))]
+    orders = [order for _, order in ledger.ask(lambda db: queries.orders(db, JOB_FILE, -1, jobs))]
     await ledger.start_writing(reserve=True)
     try:
         cost = await _shared(orders, lambda order: _live(book, order))
@@ -110,13 +110,13 @@ async def _ours(path: Path, jobs: int, budget: Budget) -> Cost:
 
 def filled(path: Path, jobs: int) -> Ledger:
     """A ledger with so many jobs waiting."""
-    ledger = Ledger.open(path, origin=_ORIGIN, now=datetime.now(UTC))
+    ledger = Ledger.open(path, origin=ORIGIN, now=datetime.now(UTC))
     with Staging() as staging:
         for number in range(jobs):
             staging.add(_job(number))
         for problem in staging.settle(1):
             raise AssertionError(problem)
-        ledger.reconcile(staging, _FILE, exists=lambda _: True)
+        ledger.reconcile(staging, JOB_FILE, exists=lambda _: True)
     return ledger
 
 
@@ -138,7 +138,7 @@ async def _live(book: LedgerBook, order: Order) -> None:
     submission = await book.accepted(submission, f"3354927037{order.key}")
     news = Generated(file_id=f"3355606316{order.key}", width=1366, height=768)
     submission = await book.generated(submission, news)
-    await book.checked(submission, Clip(bytes=105_000, sha256=f"{order.key:064x}", video=_VIDEO))
+    await book.checked(submission, Clip(bytes=105_000, sha256=f"{order.key:064x}", video=VIDEO))
     await book.stored(submission, [])
 
 

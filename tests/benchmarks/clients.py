@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +23,8 @@ class Used:
     memory: float
 
 
-def used_by(command: list[str], folder: Path) -> Used:
-    """Run a process to its end.  Raises RuntimeError when that is not a good one."""
+def used_by(command: list[str], folder: Path, *, good: Collection[int] = (0,)) -> Used:
+    """Run a process to its end.  Raises RuntimeError when its exit code is not a good one."""
     environment = {**os.environ, "DMXAPI_API_KEY": KEY}
     began = time.perf_counter()
     with (folder / "said.txt").open("wb") as said:
@@ -32,7 +33,7 @@ def used_by(command: list[str], folder: Path) -> Used:
         )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode not in good:
         said_last = (folder / "said.txt").read_text("utf-8", "replace")[-2000:]
         raise RuntimeError(f"{command} ended with {process.returncode}: {said_last}")
     memory = usage.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
