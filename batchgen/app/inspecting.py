@@ -54,7 +54,7 @@ def view(path: Path, options: Options, now: datetime, *, of_run: bool = False) -
             place.ledger, origin=place.origin, now=now, switch=options.switch_service
         ) as ledger:
             ledger.settle_shard(place.shard)
-            reusing.settle_unfinished(ledger, place.output, now)
+            reusing.settle_unfinished(ledger, place.output, now, writable=False)
             brake = _reconcile(ledger, staging, place, options)
             if lock.holder(place.output, now) is None:
                 ledger.change(orders.interrupted)

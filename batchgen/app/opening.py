@@ -8,6 +8,7 @@ from datetime import datetime
 
 from batchgen.app import folder, lasting, reusing
 from batchgen.app.loading import load
+from batchgen.app.merging import refuse_merged
 from batchgen.app.options import Options
 from batchgen.app.place import Place
 from batchgen.app.rebuilding import rebuild_from_manifest, refuse_after_rebuild
@@ -34,6 +35,7 @@ def open_for(this: Run, staging: Staging, mark: str | None, *, staged: bool = Tr
             this.warn(f"{brake}; until a run has accepted them with --accept-new the old jobs count")
         tidy(this, ledger, sources)
         if this.submit:
+            refuse_merged(ledger, place.output)
             lasting.keep(ledger, place.name, place.lasting)
             _reuse(this, ledger, sources)
             kinds = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name, ledger.among))
@@ -94,7 +96,7 @@ def open_ledger(
     try:
         ledger.settle_output(os.path.relpath(place.output, place.ledger.parent))
         ledger.settle_shard(place.shard)
-        reusing.settle_unfinished(ledger, place.output, now)
+        reusing.settle_unfinished(ledger, place.output, now, writable=True)
     except BaseException:
         ledger.close()
         raise

@@ -20,7 +20,7 @@ from batchgen.app.place import LEDGER, SIMULATED, Place
 from batchgen.app.rebuilding import ACCOUNT
 from batchgen.download.places import inside
 from batchgen.download.store import is_clip
-from batchgen.download.transplant import transplant
+from batchgen.download.transplant import clear, transplant
 from batchgen.errors import ConfigError, DownloadError, LedgerError
 from batchgen.ledger import Ledger, orders
 from batchgen.ledger.reuse import (
@@ -177,12 +177,19 @@ def only_look(source: Path, file: str, clip: Clip) -> None:  # noqa: ARG001  as 
         raise DownloadError(f"{source}: this file is not the clip that its ledger knows")
 
 
-def settle_unfinished(ledger: Ledger, output: Path, at: datetime) -> None:
-    """After a crash: what stands whole under its name was taken; of all else nothing has happened."""
+def settle_unfinished(ledger: Ledger, output: Path, at: datetime, *, writable: bool) -> None:
+    """After a crash: what stands whole under its name was taken; of all else nothing has happened.
+
+    ``writable``: partial files of ours may be cleared away.
+    """
     takings = ledger.ask(unfinished)
     if takings:
         there = [one.job_key for one in takings if _stands(output, one)]
         not_there = [one.job_key for one in takings if one.job_key not in there]
+        if writable:
+            for one in takings:
+                with suppress(DownloadError):
+                    clear(output, one.file)
         ledger.change(partial(_write_down, there=there, not_there=not_there, at=at))
 
 

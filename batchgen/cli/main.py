@@ -10,7 +10,7 @@ import click
 
 from batchgen.app import ExitCode
 from batchgen.cli import screen, telling
-from batchgen.cli.commands import export, files, look, orders, run, simulate
+from batchgen.cli.commands import export, files, look, merge, orders, run, simulate
 from batchgen.cli.group import cli
 from batchgen.errors import BatchgenError
 
@@ -20,6 +20,7 @@ for command in (
     *look.COMMANDS,
     *orders.COMMANDS,
     *export.COMMANDS,
+    *merge.COMMANDS,
     *files.COMMANDS,
     *simulate.COMMANDS,
 ):

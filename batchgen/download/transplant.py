@@ -9,7 +9,7 @@ from pathlib import Path
 
 from batchgen.download import disk
 from batchgen.download.partfile import PIECE_BYTES
-from batchgen.download.places import with_folders
+from batchgen.download.places import inside, with_folders
 from batchgen.download.store import give_name, is_clip
 from batchgen.errors import DownloadError, FileTaken
 from batchgen.model import Clip
@@ -27,19 +27,32 @@ def transplant(source: Path, output: Path, file: str, clip: Clip) -> None:
     this clip, FileTaken when another file has the name, DiskFull.
     """
     final = with_folders(output, file)
-    if is_clip(final, clip):
-        return
-    part = final.with_name(final.name + ".part")
-    _bring(source, part)
+    part = _part(final)
     try:
-        if not is_clip(part, clip):
-            raise DownloadError(f"{source}: this file is not the clip that its ledger knows")
-        if not give_name(part, final):
-            raise FileTaken(f"{final}: {disk.kind_of(final)} that is not this clip stands there")
+        if not is_clip(final, clip):
+            _bring(source, part)
+            if not is_clip(part, clip):
+                raise DownloadError(f"{source}: this file is not the clip that its ledger knows")
+            if not give_name(part, final):
+                raise FileTaken(f"{final}: {disk.kind_of(final)} that is not this clip stands there")
     finally:
-        with disk.disk_errors(final):
-            disk.remove(part)
-            disk.sync_folder(final.parent)
+        _clear(part)
+
+
+def clear(output: Path, file: str) -> None:
+    """Remove what an earlier try may have left beside the name of a clip.  Blocks.  Raises as ``transplant``."""
+    _clear(_part(inside(output, file)))
+
+
+def _part(final: Path) -> Path:
+    return final.with_name(final.name + ".part")
+
+
+def _clear(part: Path) -> None:
+    with disk.disk_errors(part):
+        disk.remove(part)
+        if part.parent.is_dir():
+            disk.sync_folder(part.parent)
 
 
 def _bring(source: Path, part: Path) -> None:

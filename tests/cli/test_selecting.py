@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
 
 import pytest
@@ -164,3 +165,68 @@ async def test_an_export_of_some_of_the_jobs(house: House) -> None:
     assert table.code == 0
     (file,) = (house.folder / "table").glob("*.csv")
     assert [line.split(",")[0] for line in file.read_text("utf-8").splitlines()] == ["id", "fox7"]
+
+
+async def test_merged_shards_are_the_whole(house: House) -> None:
+    """Nothing is sent for what the parts have paid for, and the new folder needs no shard any more."""
+    house.write(JOBS)
+    for number in (1, 2):
+        assert (await house.run("jobs.yaml", "--shard", f"{number}/2", "-o", f"s{number}")).code == 0
+    calls = house.calls()
+    done = await house.run("merge", "s1", "s2", "--to", "output", service=False)
+    assert (done.code, "2 folders merged into output: 12 jobs, 12 clips" in done.out) == (0, True)
+    ended = await house.run("jobs.yaml")
+    assert (ended.code, house.calls()) == (0, calls)
+    house.check_clips(12)
+    part = await house.run("merge", "s1", "--to", "other", service=False)
+    assert (part.code, "shard 2/2 is missing" in part.err) == (2, True)
+
+
+async def test_a_part_that_was_merged_unfinished_sends_nothing_more(house: House) -> None:
+    """Its pending jobs are the new folder's now; what it has at the service can still be collected."""
+    house.write(JOBS)
+    await house.run("jobs.yaml", "--shard", "1/2", "-o", "s1", "--max-clips", "1")
+    await house.run("jobs.yaml", "--shard", "2/2", "-o", "s2")
+    merged = await house.run("merge", "s1", "s2", "--to", "output", service=False)
+    assert "carry on in the new folder only" in merged.out
+    calls = house.calls()
+    refused = await house.run("jobs.yaml", "--shard", "1/2", "-o", "s1")
+    assert (refused.code, "was merged into" in refused.err, house.calls()) == (2, True, calls)
+    assert (await house.run("collect", "jobs.yaml", "--shard", "1/2", "-o", "s1")).code == 1
+    assert (await house.run("jobs.yaml")).code == 0
+    assert house.submitted_prompts().total() == 12
+    house.check_clips(12)
+
+
+async def test_a_folder_below_videos_must_not_lead_out(house: House) -> None:
+    """A clip would be paid for and could not be put there."""
+    house.write([{"id": "fox", "prompt": "Fox", "filename": "away/{id}.mp4"}])
+    (house.output / "videos").mkdir(parents=True)
+    (house.folder / "elsewhere").mkdir()
+    (house.output / "videos/away").symlink_to(house.folder / "elsewhere")
+    ended = await house.run("jobs.yaml")
+    assert (ended.code, house.calls(), "leads out" in ended.err) == (2, {}, True)
+
+
+async def test_clips_named_by_the_job_file(house: House) -> None:
+    """In folders below videos/; the data set names them from there."""
+    named = [{**job, "filename": "{model}/{id}.mp4"} for job in JOBS[:2]]
+    house.write(named)
+    ended = await house.run("jobs.yaml")
+    assert ended.code == 0, ended.err
+    file = "MiniMax-Hailuo-2.3/fox0.mp4"
+    assert house.row("fox0")["file"] == f"videos/{file}"
+    rows = (house.output / "videos/metadata.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(rows[0])["file_name"] == file
+    house.check_clips(2)
+    (house.output / "videos" / file).unlink()
+    assert (await house.run("check", "jobs.yaml", "--verify")).code == 1
+    assert (await house.run("jobs.yaml", "--restore-missing")).code == 0
+    house.check_clips(2)
+    (house.output / "ledger.sqlite3").unlink()
+    assert (await house.run("jobs.yaml", "--rebuild-ledger")).code == 0
+    again = [{**job, "prompt": f"{job['prompt']} at night"} for job in named]
+    house.write(again)
+    assert (await house.run("jobs.yaml", "--regenerate-changed")).code == 0
+    assert house.row("fox0")["file"] == f"videos/{file}"
+    assert len(list((house.output / "superseded").rglob("*.mp4"))) == 2

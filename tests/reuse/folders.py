@@ -61,7 +61,7 @@ class Folder(Desk):
 
     def settle(self) -> None:
         """What every command does when it opens the ledger."""
-        settle_unfinished(self.ledger, self.output, NOON)
+        settle_unfinished(self.ledger, self.output, NOON, writable=True)
 
     def by_id(self) -> dict[str, Record]:
         """Every job."""
