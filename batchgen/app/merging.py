@@ -102,7 +102,7 @@ def _merge(sources: Sequence[Path], output: Path, now: datetime) -> Merged:
         else:
             _refuse_foreign(output, names)
             _refuse_parts(sources, copies)
-            refuse_unusable(output)
+            refuse_unusable(output, output / LEDGER)
         parts = _parts(sources, copies, output)
         trouble = [] if again else _build(parts, copies[0], output, names, now)
         to_note = [

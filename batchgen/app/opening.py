@@ -68,7 +68,7 @@ def _bring_in(this: Run, ledger: Ledger, staging: Staging, mark: str | None, *, 
             place.name, mark, exists=place.job_file_exists, regenerate_changed=regenerate
         ):
             return
-        load(place.job_file, staging)  # somebody was here meanwhile
+        load(place.job_file, staging, shard=place.shard)  # somebody was here meanwhile
     ledger.reconcile(
         staging,
         place.name,
