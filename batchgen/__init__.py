@@ -22,6 +22,7 @@ from batchgen.errors import (
     JobFileError,
     LedgerError,
 )
+from batchgen.ledger.portions import Shard
 from batchgen.model import Job, Problem, Request, Status
 from batchgen.ports import Event, Observer
 from batchgen.settings import OnUnknown
@@ -42,6 +43,7 @@ __all__ = [
     "Problem",
     "Request",
     "RunResult",
+    "Shard",
     "Status",
     "Stopper",
     "__version__",

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from batchgen.budget import with_run_limits
+from batchgen.errors import ConfigError
 from batchgen.ledger.portions import Shard
 from batchgen.ledger.selection import Selection
 from batchgen.settings import Limits, OnUnknown, Settings
@@ -45,6 +46,11 @@ class Options:
     rebuild_ledger: bool = False
     verify: bool = False  # of ``check``: read every stored clip
     wait_lock: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a deadline without a time zone."""
+        if self.deadline is not None and self.deadline.tzinfo is None:
+            raise ConfigError("a deadline needs a time zone: for example datetime.now().astimezone()")
 
     @property
     def selection(self) -> Selection:

@@ -34,7 +34,7 @@ class RunResult:
     sentence: str  # "200 ordered, 197 delivered, ..."
     attention: str  # every job that needs a person, grouped by reason, with commands; may be empty
     cost: str | None  # what was spent for what; None when nothing was
-    counts: dict[Status, int]  # of the jobs in the job file
+    counts: dict[Status, int]  # of the jobs in the job file that were selected
     output: Path
     manifest: Path
     simulated: bool

@@ -25,11 +25,16 @@ class Shard:
     number: int
     of: int
 
+    def __post_init__(self) -> None:
+        """Raises ValueError."""
+        if not 1 <= self.number <= self.of:
+            raise ValueError(f"'{self}' is no part: write I/N with I from 1 to N, for example 1/3")
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """``I/N``, with I from 1 to N.  Raises ValueError."""
         match = _SHARD.fullmatch(text)
-        if match is None or not int(match[1]) <= int(match[2]):
+        if match is None:
             raise ValueError(f"{text!r} is no part: write I/N with I from 1 to N, for example 1/3")
         return cls(number=int(match[1]), of=int(match[2]))
 

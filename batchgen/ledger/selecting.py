@@ -39,7 +39,7 @@ def select(
         matcher = Matcher(selection)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    keys = _matching(reader, matcher, job_file, selection.sample)
+    keys = _matching(reader, matcher, job_file, selection)
     _fill(reader, keys)
     silent = matcher.silent()
     if silent:
@@ -50,10 +50,10 @@ def select(
     _fill(writer, (row["key"] for row in reader.execute("SELECT key FROM temp.selected")))
 
 
-def _matching(db: sqlite3.Connection, matcher: Matcher, job_file: str, sample: int | None) -> Iterator[int]:
-    chosen = None if sample is None else Sample(sample)
+def _matching(db: sqlite3.Connection, matcher: Matcher, job_file: str, selection: Selection) -> Iterator[int]:
+    chosen = None if selection.sample is None else Sample(selection.sample)
     for row in db.execute(_JOBS, (job_file,)):
-        if matcher.matches(_described(row)):
+        if matcher.matches(_described(row, values=bool(selection.where))):
             if chosen is None:
                 yield row["key"]
             else:
@@ -72,13 +72,14 @@ def _fill(db: sqlite3.Connection, keys: Iterator[int]) -> None:
         raise
 
 
-def _described(row: sqlite3.Row) -> Described:
+def _described(row: sqlite3.Row, *, values: bool) -> Described:
+    """With its values only where they are looked at: reading them is most of the work."""
     return Described(
         id=row["id"],
         status=Status(row["status"]),
         edition=row["edition"],
-        request=json.loads(row["request"]),
-        metadata=json.loads(row["metadata"]),
+        request=json.loads(row["request"]) if values else {},
+        metadata=json.loads(row["metadata"]) if values else {},
     )
 
 
