@@ -21,7 +21,7 @@ INTERVAL = 0.5  # seconds between two polls of the script
 
 def measure(repeats: int, *, quick: bool) -> Iterator[Finding]:
     """Take both in turn."""
-    jobs = 50 if quick else 400
+    jobs = 50 if quick else 1000
     ours: list[Used] = []
     theirs: list[Used] = []
     with serving(median=MEDIAN) as base_url:
