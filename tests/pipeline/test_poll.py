@@ -80,17 +80,25 @@ async def test_what_a_night_taught_spares_questions_in_the_next() -> None:
 
 
 async def test_more_questions_while_jobs_wait_for_slots() -> None:
-    """Each second of a slot is dear then; with slots for all of them, ends are noticed a little later."""
-    teacher = Scene(jobs=60)
-    teacher.service.task_time = lognormal_times(0.3, 1)
-    await teacher.run()
+    """Each second of a slot is dear then; the same tasks are asked about less when no job waits for theirs."""
+    times = {f"job-{n}": lognormal_times(0.3, n)("") for n in range(1, 201)}
+    known = dict.fromkeys(times.values(), 1.0)
     asked = []
-    for in_flight in (20, 100):
-        scene = Scene(jobs=100, in_flight=in_flight, task_times=teacher.book.times)
-        scene.service.task_time = lognormal_times(0.3, 2)
+    for jobs in (50, 200):
+        scene = Scene(jobs=jobs, in_flight=50, task_times={KIND: known})
+        scene.service.task_time = lambda job: times[job]
         await scene.run()
-        asked.append(len(scene.log.times("query")))
-    assert asked[1] < 0.85 * asked[0]
+        asked.append(sum(scene.log.of(f"job-{n}").count("query") for n in range(1, 51)))
+    assert asked[0] < 0.85 * asked[1]
+
+
+async def test_an_end_that_never_reached_the_ledger_counts_as_none() -> None:
+    """The run halts and ends; the task is still one of those at the service, as the next run will find it."""
+    scene = Scene(jobs=1, drain=200.0)
+    scene.book.not_writable = lambda what, _job: what == "generated"
+    assert await scene.run() is not None
+    assert scene.statuses() == {Status.SUBMITTED: 1}
+    assert scene.flow.accepted == 1
 
 
 async def test_a_task_of_an_earlier_run_is_asked_about_at_once_and_its_age_is_known() -> None:

@@ -146,6 +146,14 @@ def test_stragglers_are_noticed_in_time() -> None:
         assert found.questions[straggler] < 150
 
 
+@pytest.mark.parametrize(("median", "wait"), [(8.0, 10.0), (120.0, 30.0)])
+def test_a_straggler_is_not_forgotten(median: float, wait: float) -> None:
+    """It is asked about every ten seconds or every quarter of the median, and not ever more rarely."""
+    learner = Learner(after_a_night(Case("", median, lognormal(median, 0.3))))
+    for age in (5.0 * median, 8.0 * median, 12.0 * median, 15.0 * median, 3600.0, 360_000.0):
+        assert learner.next_age(age, 0.0, hurried=False) - age <= wait * 1.15
+
+
 def test_nights_of_one_service_add_up() -> None:
     """What is kept stays small, whatever the history, and later nights count for more than earlier ones."""
     kept = after_a_night(LOGNORMAL)
@@ -208,6 +216,23 @@ def test_questions_are_planned_under_the_ceiling(tasks: int, ceiling: float | No
 # --- garbage ---------------------------------------------------------------------------------------------
 
 numbers = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, -1.0, 1e-300, 1e300])
+
+
+@pytest.mark.parametrize(
+    ("age", "weight"),
+    [
+        (0.0, 9.0),
+        (-5.0, 9.0),
+        (math.inf, 9.0),
+        (math.nan, 9.0),
+        (60.0, math.inf),
+        (60.0, math.nan),
+        (60.0, -9.0),
+    ],
+)
+def test_numbers_that_mean_nothing_teach_nothing(age: float, weight: float) -> None:
+    """The first question is that of a service of which nothing is known."""
+    assert Learner({age: weight}).next_age(0.0, 0.0, hurried=True) <= 0.5
 
 
 @settings(max_examples=80, deadline=None)
