@@ -127,7 +127,9 @@ def open_at_others(db: sqlite3.Connection, origin: str) -> dict[str, int]:
 
 def was_used(db: sqlite3.Connection, origin: str) -> bool:
     """Whether anything was ever sent to this service."""
-    row = db.execute("SELECT EXISTS (SELECT 1 FROM submissions WHERE origin = ?)", (origin,)).fetchone()
+    row = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM submissions WHERE origin = ? AND reason <> 'reuse')", (origin,)
+    ).fetchone()
     return bool(row[0])
 
 

@@ -6,8 +6,8 @@ import fnmatch
 import heapq
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from batchgen.ledger.portions import rank
 from batchgen.ledger.rows import folded
@@ -16,6 +16,7 @@ from batchgen.model import API_DEFAULTS, Status
 _GLOB = re.compile(r"[*?\[]")
 _REQUEST_KEYS = frozenset({"prompt", *API_DEFAULTS})
 _METADATA = "metadata."
+_MOST_NAMED = 20  # ids in a command that is shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,14 @@ class Selection:
 
     def __bool__(self) -> bool:
         return bool(self.only or self.where or self.sample is not None)
+
+    def at(self, ids: Sequence[str]) -> Selection:
+        """What is about these jobs still when their status is another one; they are named where they are few."""
+        if not any(parse_where(one)[0] == "status" for one in self.where):
+            return self
+        if len(ids) <= _MOST_NAMED:
+            return Selection(only=tuple(ids))
+        return replace(self, where=tuple(one for one in self.where if parse_where(one)[0] != "status"))
 
     def words(self) -> tuple[str, ...]:
         """As it stands on the command line."""

@@ -65,14 +65,18 @@ async def test_jobs_are_ordered_again_or_dismissed_by_selection(house: House) ->
     house.write(JOBS)
     assert (await house.run("jobs.yaml", "--only", "fox[0-5]")).code == 1
     house.sim.clear_faults()
+    named = await house.run("retry", "jobs.yaml", "--where", "status=failed", "--only", "fox[13]")
+    assert "--only fox1 --only fox3" in named.out  # their status is another one now
     again = await house.run("retry", "jobs.yaml", "--where", "scene=sea")
-    assert "3 jobs are ordered again" in again.out
+    assert "1 job is ordered again" in again.out
     assert "--where scene=sea" in again.out
     done = await house.run("dismiss", "jobs.yaml", "--where", "scene=land", "--reason", "not worth it")
     assert "3 jobs dismissed" in done.out
     assert {row["id"] for row in house.rows() if row["dismissed"]} == {"fox0", "fox2", "fox4"}
     none = await house.run("dismiss", "jobs.yaml", "--only", "fox9", "--reason", "x")
     assert (none.code, "no job was dismissed" in none.out) == (0, True)
+    named = await house.run("retry", "jobs.yaml", "--where", "status=pending", "--only", "fox1")
+    assert named.code == 0  # it is pending already
     both = await house.run("retry", "jobs.yaml", "fox1", "--only", "fox1")
     assert (both.code, "not both" in both.err) == (2, True)
 

@@ -221,3 +221,18 @@ def test_nothing_of_a_selection_is_durable(desk: Desk) -> None:
     desk.has("a", "b")
     desk.ledger.select(Selection(only=("a",)), JOB_FILE)
     assert desk.look("SELECT count(*) FROM sqlite_schema WHERE name = 'selected'") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("selection", "ids", "words"),
+    [
+        (Selection(where=("scene=a",)), ["x"], ("--where", "scene=a")),
+        (Selection(where=("status=failed",)), ["x", "y"], ("--only", "x", "--only", "y")),
+        (Selection(where=("status=failed", "a=b")), [str(n) for n in range(21)], ("--where", "a=b")),
+    ],
+)
+def test_a_command_that_is_shown_finds_the_jobs_again(
+    selection: Selection, ids: list[str], words: tuple[str, ...]
+) -> None:
+    """Once they were ordered again their status is another one."""
+    assert selection.at(ids).words() == words

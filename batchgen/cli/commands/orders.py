@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -33,8 +34,10 @@ def retry(
     if not ordered:
         screen.say("no job was ordered again: none has failed or is of unknown outcome")
         return ExitCode.DONE
+    again = asked.options(given).selection.at(ordered)
+    run = replace(asked.commands(job_file, given), selection=again.words()).run()
     number = "1 job is" if len(ordered) == 1 else f"{len(ordered)} jobs are"
-    screen.say(f"{number} ordered again; the next run submits: {asked.commands(job_file, given).run()}")
+    screen.say(f"{number} ordered again; the next run submits: {run}")
     return ExitCode.DONE
 
 
