@@ -49,7 +49,8 @@ async def run(
     ``stopper`` ends the run early when it is asked to.
     """
     options = options or Options()
-    starts = now().astimezone().date() if submit else None  # the user's day, not the one of UTC
+    steady = SteadyTime(now)
+    starts = steady().astimezone().date() if submit else None  # the user's day, not the one of UTC
     place = await asyncio.to_thread(resolve, Path(job_file), options, starts)
     this = Run(
         place=place,
@@ -58,7 +59,7 @@ async def run(
         stopper=stopper or Stopper(),
         commands=commands or Commands(job_file=str(job_file)),
         submit=submit,
-        now=SteadyTime(now),
+        now=steady,
     )
     with Staging() as staging:
         mark = await asyncio.to_thread(mark_of, place, options)

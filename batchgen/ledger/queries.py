@@ -127,9 +127,8 @@ def open_at_others(db: sqlite3.Connection, origin: str) -> dict[str, int]:
 
 def was_used(db: sqlite3.Connection, origin: str) -> bool:
     """Whether anything was ever sent to this service."""
-    row = db.execute(
-        "SELECT EXISTS (SELECT 1 FROM submissions WHERE origin = ? AND reason <> 'reuse')", (origin,)
-    ).fetchone()
+    query = "SELECT EXISTS (SELECT 1 FROM submissions WHERE origin = ? AND reason <> 'reuse')"
+    row = db.execute(query, (origin,)).fetchone()
     return bool(row[0])
 
 

@@ -236,7 +236,8 @@ SELECT {{what}} FROM standing WHERE +job_file = ? AND {SUBMITTABLE} AND {{among}
   AND NOT EXISTS (SELECT 1 FROM reusing WHERE job = standing.key)
   AND NOT EXISTS (SELECT 1 FROM submissions WHERE job = standing.key AND sha256 IS NOT NULL)"""
 
-_ASKS = "key IN (SELECT key FROM jobs WHERE digest = ? OR (digest = ? AND edition IS NULL))"
+# The digest of a request with an edition is never that of one without.
+_ASKS = "key IN (SELECT key FROM jobs WHERE digest IN (?, ?))"
 
 _IS_OURS = """
 SELECT 1 FROM submissions WHERE origin = ? AND task_id = ?

@@ -67,3 +67,16 @@ async def test_a_submission_that_was_refused_for_its_rate_is_not_tried_after_the
     scene.service.on_submit = lambda _job, _n: Answer(error=RateLimited("1002", "rate limit"))
     await scene.run()
     assert scene.statuses() == {Status.PENDING: 1}
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("deadline", [60.02, 60.05, 60.08])
+async def test_not_even_a_tenth_of_a_second_after_it(deadline: float) -> None:
+    """The pace would let the second one go a moment after the deadline."""
+    scene = Scene(jobs=2, per_minute=1, deadline=deadline)
+    await scene.run()
+    assert all(post.left < deadline for post in scene.service.posts)
+    free = Scene(jobs=2, per_minute=1)
+    await free.run()
+    first, second = (post.left for post in free.service.posts)
+    assert second - first < 60.2  # it would have
