@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,18 +58,34 @@ def _load(kind: _Kind, address: str, clips: Sequence[Path]) -> Load:
 
 def _of_kind(kind: _Kind, load: Load, home: Path, repeats: int) -> Iterator[Finding]:
     rounds: dict[str, list[Round]] = {name: [] for name in ("curl", *_WAYS)}
+    flushed: list[float] = []  # seconds of curl, and of what batchgen does besides: to flush each clip
     for repeat in range(repeats):
         for name, way in {"curl": by_curl, **_WAYS}.items():
             output = home / f"{kind.mib}-{repeat}-{name.split()[0]}"
             rounds[name].append(way(load, output))
+            if way is by_curl:
+                flushed.append(rounds[name][-1].seconds + _flush(output))
             _empty(output)
     curl = rounds.pop("curl")
     for name, took in rounds.items():
-        yield from _findings(f"{kind.clips} clips of {kind.mib} MiB, {name}", kind, curl, took)
+        what = f"{kind.clips} clips of {kind.mib} MiB, {name}"
+        yield from _findings(what, kind, curl, took)
+        ratios = [theirs / ours.seconds for theirs, ours in zip(flushed, took, strict=True)]
+        yield Finding(what=f"{what}: throughput", measured=ratios, against="curl --parallel, then flushed")
     lags = [one.lag_p99 for one in curl]
     yield Finding(
         what=f"the same 99 % of a loop that idles beside curl, {kind.mib} MiB", measured=lags, unit="ms"
     )
+
+
+def _flush(folder: Path) -> float:
+    """Seconds that it takes to flush curl's files to the disk."""
+    before = time.perf_counter()
+    for path in folder.glob("*.mp4"):
+        descriptor = os.open(path, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+    return time.perf_counter() - before
 
 
 def _empty(folder: Path) -> None:

@@ -371,7 +371,9 @@ async def test_a_full_disk_is_told_and_loses_nothing(
         await fetcher.fetch(Links(url=host.url), part)
     with monkeypatch.context() as patched:
         full = os.open("/dev/full", os.O_WRONLY)
-        patched.setattr("batchgen.download.partfile.HashingFile.write", lambda _, data: os.write(full, data))
+        patched.setattr(
+            "batchgen.download.partfile.HashingFile.writev", lambda _, data: os.writev(full, data)
+        )
         with pytest.raises(DiskFull, match="No space left"):
             await fetcher.fetch(Links(url=host.url, backup_url=host.url + "&backup"), part)
         os.close(full)

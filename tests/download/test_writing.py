@@ -7,24 +7,25 @@ import errno
 import hashlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import aiohttp
 import pytest
 from mp4_builder import build_mp4
 
-from batchgen.download import HttpFetcher
+from batchgen.download import HttpFetcher, disk
 from batchgen.download.partfile import PIECE_BYTES, HashingFile, line_beside
 from batchgen.errors import DiskFull, DownloadError
 from batchgen.model import Links
 from download.host import CLIP, OTHER_CLIP, Host, serve
 
 LARGE = build_mp4(payload=hashlib.shake_256(b"wolf").digest(3 * PIECE_BYTES + 12_345))
-WRITE = "batchgen.download.partfile.HashingFile.write"
-true_write = HashingFile.write
+WRITE = "batchgen.download.partfile.HashingFile.writev"
+true_write = HashingFile.writev
 
-Write = Callable[[HashingFile, memoryview], int]
+Pieces = Sequence[memoryview]
+Write = Callable[[HashingFile, Pieces], int]
 
 
 @pytest.fixture
@@ -43,18 +44,27 @@ def on_disk(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def in_small_bites(file: HashingFile, data: memoryview) -> int:
+def _first(data: Pieces, most: int) -> Pieces:
+    """So many bytes at the most, cut inside a piece or between two."""
+    taken: list[memoryview] = []
+    for piece in data:
+        taken.append(piece[:most])
+        most -= len(taken[-1])
+    return taken
+
+
+def in_small_bites(file: HashingFile, data: Pieces) -> int:
     """A disk that takes at most 10,000 bytes at a time."""
-    return true_write(file, data[:10_000])
+    return true_write(file, _first(data, 10_000))
 
 
 def full_after(room: int) -> Write:
     """A disk with so many bytes of room."""
 
-    def write(file: HashingFile, data: memoryview) -> int:
+    def write(file: HashingFile, data: Pieces) -> int:
         if file.size >= room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return true_write(file, data[: room - file.size])
+        return true_write(file, _first(data, room - file.size))
 
     return write
 
@@ -68,6 +78,15 @@ async def test_short_writes_lose_nothing(
     clip = await patient.fetch(Links(url=host.url), part)
     assert (clip.bytes, clip.sha256) == (len(LARGE), digest(LARGE))
     assert on_disk(part) == LARGE
+
+
+def test_more_pieces_than_one_call_takes(tmp_path: Path) -> None:
+    """A body that drips in thousands of pieces is written whole, empty pieces and all."""
+    pieces = [bytes([number % 251]) * (number % 7) for number in range(5000)]
+    with HashingFile(disk.open_new(tmp_path / "fox.mp4.part")) as file:
+        file.writelines(pieces)
+        assert (file.size, file.hash.hexdigest()) == (len(b"".join(pieces)), digest(b"".join(pieces)))
+    assert on_disk(tmp_path / "fox.mp4.part") == b"".join(pieces)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +132,7 @@ async def test_cancelled_while_a_thread_writes(
     reached, go_on = threading.Event(), threading.Event()
     calls = 0
 
-    def slow(file: HashingFile, data: memoryview) -> int:
+    def slow(file: HashingFile, data: Pieces) -> int:
         nonlocal calls
         calls += 1
         if file.size >= (hop - 1) * PIECE_BYTES and not reached.is_set():
@@ -176,7 +195,7 @@ async def test_a_transfer_that_lasts_is_noted(
     """A process that is killed loses only what took no time to fetch: the line of the rest stands meanwhile."""
     seen: list[bool] = []
 
-    def look(file: HashingFile, data: memoryview) -> int:
+    def look(file: HashingFile, data: Pieces) -> int:
         seen.append(line_beside(part).exists())
         return true_write(file, data)
 
@@ -198,7 +217,7 @@ async def test_a_line_of_other_bytes_is_gone_before_the_first_byte(
     assert line_beside(part).exists()
     seen: list[bool] = []
 
-    def look(file: HashingFile, data: memoryview) -> int:
+    def look(file: HashingFile, data: Pieces) -> int:
         seen.append(line_beside(part).exists())
         return true_write(file, data)
 
