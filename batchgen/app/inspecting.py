@@ -18,12 +18,12 @@ from batchgen.app.loading import load
 from batchgen.app.opening import refuse_unpriced
 from batchgen.app.options import Options
 from batchgen.app.place import Place, resolve
-from batchgen.app.reporting import Findings, survey_only
+from batchgen.app.reporting import Findings, Survey, survey_only
 from batchgen.budget import LIST_CURRENCY, Kind, about, shown
 from batchgen.errors import Braked, ConfigError
 from batchgen.ledger import Ledger, Staging, orders, queries
 from batchgen.ledger.spending import spent_where
-from batchgen.model import Problem, Record
+from batchgen.model import Problem
 from batchgen.reports.commands import Commands
 from batchgen.reports.plan import plan_table
 from batchgen.reports.summary import status_table
@@ -103,8 +103,7 @@ def check(path: Path, options: Options, now: datetime) -> Plan:
         standing = ledger.ask(lambda db: queries.standing(db, place.name, ledger.among))
         clips = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name, ledger.among))
         refuse_unpriced(place, options, clips)
-        table = plan_table(_selected(ledger, place))
-        findings = survey_only(ledger, place, Commands(job_file=str(path)))
+        table, findings = _table(ledger, place, Commands(job_file=str(path)))
         cost = findings.cost
         service = "the simulated service" if place.simulated else place.origin
         part = _of(seen, findings.tally.not_selected)
@@ -133,9 +132,14 @@ def _of(seen: View, not_selected: int) -> str:
     return f" ({'; '.join(parts)})" if parts else ""
 
 
-def _selected(ledger: Ledger, place: Place) -> Iterator[Record]:
-    records = ledger.ask(lambda db: queries.records(db, place.name, ledger.among))
-    return (record for record in records if record.selected)
+def _table(ledger: Ledger, place: Place, commands: Commands) -> tuple[str, Findings]:
+    """How many clips of each kind stand where, and what the same pass finds."""
+    survey = Survey(commands, place)
+    untouched = ledger.ask(lambda db: queries.untouched(db, ledger.among))
+    survey.add_new(untouched)
+    sent = ledger.ask(lambda db: queries.records(db, place.name, ledger.among, sent=True))
+    table = plan_table((record for record in survey.watch(sent) if record.selected), untouched.selected)
+    return table, survey.findings()
 
 
 def _delivered(standing: queries.Standing) -> int:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from batchgen.errors import JobFileError
-from batchgen.jobfile import JobFile, open_job_file
+from batchgen.jobfile import JobFile, edition_on, open_job_file
 from batchgen.jobfile.mixtures import Mixtures
 from batchgen.ledger import Staging
 from batchgen.ledger.portions import Shard
-from batchgen.model import Job, Problem, Source
+from batchgen.model import Job, Problem
 
 #: Problems and warnings that are listed at the most; a file with more has one cause, most likely.
 MOST_PROBLEMS = 100
@@ -64,8 +65,11 @@ def read_jobs(path: str | Path) -> Iterator[Job]:
 
     Raises JobFileError with all that is wrong, before the first job.
     """
+    job_file = open_job_file(Path(path))
+    text = job_file.settings.edition
+    edition = None if text is None else edition_on(text, date.today())  # noqa: DTZ011  the user's day
     with Staging() as staging:
-        load(open_job_file(Path(path)), staging)
+        load(replace(job_file, edition=edition), staging)
         yield from staging
 
 
@@ -82,9 +86,12 @@ class _Bounded:
             self._kept.append(problem)
 
     def sorted(self, job_file: JobFile) -> tuple[Problem, ...]:
-        kept = sorted(self._kept, key=lambda problem: (problem.source.line, problem.source.column))
+        def place(problem: Problem) -> tuple[bool, str, int, int]:
+            source = problem.source  # what is wrong with the job file comes before the rows of its tables
+            return source.file != str(job_file.path), source.file, source.line, source.column
+
+        kept = sorted(self._kept, key=place)
         if self.number > len(kept):
             more = f"and {self.number - len(kept)} more"
-            last = Source(file=str(job_file.path), line=kept[-1].source.line)
-            kept.append(Problem(source=last, message=more, warning=kept[-1].warning))
+            kept.append(Problem(source=kept[-1].source, message=more, warning=kept[-1].warning))
         return tuple(kept)

@@ -52,6 +52,10 @@ class Survey:
         self._attention = Attention(commands, manifest=str(place.output / MANIFEST))
         self._simulated = place.simulated
 
+    def add_new(self, untouched: queries.Untouched) -> None:
+        """Jobs that nothing was ever sent for: none of them needs a look of its own."""
+        self._tally.add_new(sum(untouched.selected.values()), not_selected=untouched.others)
+
     def watch(self, records: Iterable[Record]) -> Iterator[Record]:
         """The same records, looked at."""
         for record in records:
@@ -112,7 +116,8 @@ def briefly(counts: Mapping[Status, int]) -> Findings:
 def survey_only(ledger: Ledger, place: Place, commands: Commands) -> Findings:
     """The same findings without writing anything.  Blocks."""
     survey = Survey(commands, place)
-    for _ in survey.watch(ledger.ask(lambda db: queries.records(db, place.name, ledger.among))):
+    survey.add_new(ledger.ask(lambda db: queries.untouched(db, ledger.among)))
+    for _ in survey.watch(ledger.ask(lambda db: queries.records(db, place.name, ledger.among, sent=True))):
         pass
     return survey.findings()
 

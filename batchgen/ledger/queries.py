@@ -145,25 +145,55 @@ def answered_between(db: sqlite3.Connection, origin: str, since: datetime, until
     return [datetime.fromisoformat(row["at"]) for row in rows]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untouched:
+    """How many jobs nothing was ever sent for: those selected by their kind, and the others."""
+
+    selected: dict[Kind, int]
+    others: int
+
+
+def untouched(db: sqlite3.Connection, among: Among = Among.EVERY) -> Untouched:
+    """The jobs of all job files that nothing was ever sent for, without a look at each."""
+    rows = db.execute(_UNTOUCHED.format(among=among.sql())).fetchall()
+    return Untouched(
+        selected={(row[0], row[1], row[2]): row[4] for row in rows if row[3]},
+        others=sum(row[4] for row in rows if not row[3]),
+    )
+
+
+_UNTOUCHED = """
+SELECT model, resolution, duration, {among} AS selected, count(*) FROM jobs
+WHERE in_job_file AND NOT EXISTS (SELECT 1 FROM submissions WHERE job = jobs.key)
+GROUP BY model, resolution, duration, selected"""
+
+
 def records(
-    db: sqlite3.Connection, job_file: str | None = None, among: Among = Among.EVERY
+    db: sqlite3.Connection,
+    job_file: str | None = None,
+    among: Among = Among.EVERY,
+    *,
+    sent: bool = False,
 ) -> Iterator[Record]:
     """All jobs with their submissions in job-file order, those that left the file last.
 
     ``job_file`` puts the jobs of that file first when several share the folder.  Those that are not ``among`` the
-    selected ones come too, and say so.
+    selected ones come too, and say so.  ``sent`` leaves out what nothing was ever sent for (``untouched``).
     """
     blocks = db.execute("SELECT DISTINCT in_job_file, job_file FROM jobs").fetchall()
     for block in sorted(map(tuple, blocks), key=lambda block: (not block[0], block[1] != job_file, block[1])):
-        yield from _records_of(db, *block, among=among)
+        yield from _records_of(
+            db, *block, query=_RECORDS.format(among=among.sql(), sent=_SENT if sent else "1")
+        )
 
 
-def _records_of(db: sqlite3.Connection, in_job_file: int, job_file: str, *, among: Among) -> Iterator[Record]:
+_SENT = "EXISTS (SELECT 1 FROM submissions WHERE job = standing.key)"
+
+
+def _records_of(db: sqlite3.Connection, in_job_file: int, job_file: str, *, query: str) -> Iterator[Record]:
     last = (-1, -1)
     while True:
-        rows = db.execute(
-            _RECORDS.format(among=among.sql()), (in_job_file, job_file, *last, _PAGE)
-        ).fetchall()
+        rows = db.execute(query, (in_job_file, job_file, *last, _PAGE)).fetchall()
         for row in rows:
             yield replace(to_record(row, _attempts(db, row["key"])), selected=bool(row["selected"]))
         if len(rows) < _PAGE:
@@ -174,7 +204,7 @@ def _records_of(db: sqlite3.Connection, in_job_file: int, job_file: str, *, amon
 # Jobs that left and were never paid for are nothing that anybody needs to hear of.
 _RECORDS = """
 SELECT *, {among} AS selected FROM standing
-WHERE in_job_file = ? AND job_file = ? AND (position, key) > (?, ?)
+WHERE in_job_file = ? AND job_file = ? AND (position, key) > (?, ?) AND {sent}
   AND (in_job_file OR EXISTS (SELECT 1 FROM submissions WHERE job = standing.key AND state <> 'not_accepted'))
 ORDER BY position, key LIMIT ?"""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from batchgen.budget import Kind
 from batchgen.model import Record
 from batchgen.reports.standing import Standing, standing
 from batchgen.reports.terminal import table
@@ -25,9 +26,12 @@ _ALWAYS = ("new", "under way", "done", "failed", "unknown", "held")
 _IF_ANY = ("missing", "dismissed")
 
 
-def plan_table(records: Iterable[Record]) -> str:
-    """A line per model, resolution and duration of the job file and one for all, as aligned plain text."""
-    kinds: dict[tuple[str, str, int], Counter[str]] = {}
+def plan_table(records: Iterable[Record], new: Mapping[Kind, int] | None = None) -> str:
+    """A line per model, resolution and duration of the job file and one for all, as aligned plain text.
+
+    ``new`` counts, by kind, jobs that nothing was ever sent for and that are not among the records.
+    """
+    kinds = {kind: Counter({_COLUMNS[Standing.PENDING]: number}) for kind, number in (new or {}).items()}
     for record in records:
         if record.in_job_file:
             kind = (record.model, record.resolution, record.duration)

@@ -70,6 +70,13 @@ class Tally:
     reused: int = 0  # of those delivered: clips that another folder paid for
     not_selected: int = 0  # jobs of the file that the command was not about; they count nowhere else
 
+    def add_new(self, jobs: int, *, not_selected: int = 0) -> None:
+        """Count jobs that nothing was ever sent for."""
+        self.ordered += jobs
+        self.not_selected += not_selected
+        if jobs:
+            self.standings[Standing.PENDING] += jobs
+
     def add(self, record: Record) -> None:
         """Count one job."""
         if not record.selected:
