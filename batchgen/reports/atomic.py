@@ -17,7 +17,7 @@ class AtomicText:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.part = path.with_name(f".{path.name}.part")
+        self.part = path.with_name(f".{path.name.removeprefix('.')}.part")
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)

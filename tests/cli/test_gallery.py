@@ -8,6 +8,7 @@ from gallery.pages import Page
 from whole.house import House, tree
 
 from batchgen.app.this_run import Run
+from batchgen.app.timely import NoTime, in_time
 from batchgen.pipeline import Stop
 from batchgen.simulator import Call, Conditions, Ending
 
@@ -119,11 +120,11 @@ async def test_after_a_signal_the_page_takes_no_time(house: House) -> None:
     await _made(house)
     html = house.output / "index.html"
     house.write([*JOBS, {"id": "new", "prompt": "Later"}])
-    for patience, stays in ((-1.0, True), (60.0, False)):
+    for stays in (True, False):
         before = html.read_bytes()
         with (
             mock.patch("batchgen.app.running.drive", _told_to_end),
-            mock.patch("batchgen.app.showing._AFTER_SIGNAL", patience),
+            mock.patch("batchgen.app.showing.in_time", side_effect=NoTime if stays else in_time),
         ):
             ended = await house.run("jobs.yaml")
         assert ended.code == 4

@@ -22,7 +22,7 @@ from crash.visits import visit
         ("forget_intents", Point(step="Hailuo.submit", after=True), Promise.PAID_TWICE),
         (
             "write_in_place",
-            Point(step="fsync videos/ID.mp4 in store._stands", after=True),
+            Point(step="fsync videos/ID.mp4 in store.give_name", after=True),
             Promise.WHOLE,
         ),
         ("drop_the_earlier_clip", None, Promise.LOST),

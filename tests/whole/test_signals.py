@@ -45,8 +45,12 @@ async def test_a_signal_ends_the_run_in_time_and_the_same_command_carries_on(hou
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-async def test_other_signals_do_the_same(house: House, number: signal.Signals) -> None:
+async def test_other_signals_do_the_same(
+    house: House, number: signal.Signals, request: pytest.FixtureRequest
+) -> None:
     """Ctrl-C and the end of the terminal: what is at the service stays there, and exit 4 comes at once."""
+    before = signal.signal(number, signal.default_int_handler)  # else one that nohup ignores stays ignored
+    request.addfinalizer(lambda: signal.signal(number, before))
     house.sim.behaviour = Behaviour(times=Times(median=30.0, sigma=0.0))
     house.write([{"id": f"job{n}", "prompt": f"quick {n}"} for n in range(3)])
     running = await house.start("jobs.yaml", "--in-flight", "2", python=DEV)
