@@ -80,6 +80,18 @@ async def test_short_writes_lose_nothing(
     assert on_disk(part) == LARGE
 
 
+def test_nothing_is_written_behind_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that has room again does not get what comes later: there would be a gap before it."""
+    with HashingFile(disk.open_new(tmp_path / "fox.mp4.part")) as file:
+        with monkeypatch.context() as patched:
+            patched.setattr(WRITE, full_after(5))
+            with pytest.raises(OSError, match="No space left"):
+                file.writelines([b"abc", b"defg"])
+        file.writelines([b"hij"])
+        assert (file.size, file.hash.hexdigest()) == (5, digest(b"abcde"))
+    assert on_disk(tmp_path / "fox.mp4.part") == b"abcde"
+
+
 def test_more_pieces_than_one_call_takes(tmp_path: Path) -> None:
     """A body that drips in thousands of pieces is written whole, empty pieces and all."""
     pieces = [bytes([number % 251]) * (number % 7) for number in range(5000)]
