@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
+
 _PATIENCE = 10.0  # seconds until it must serve
 
 _CONFIG = """
@@ -37,7 +39,7 @@ http {{
 """
 
 
-class ProgramMissing(Exception):
+class ProgramMissing(click.ClickException):
     """A program that the measurement needs is not there; says how to get it."""
 
 
