@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from batchgen.jobfile.flaws import close_to
 
@@ -40,7 +41,7 @@ _MOST_WORDS = 4  # words, of what may be meant for a command
 def camera_warnings(prompt: str) -> Iterator[tuple[str, str]]:
     """What is odd about the camera commands of a prompt: messages with what to do."""
     for found in _SQUARE.finditer(prompt):
-        yield from _bracket(_parts(found.group(1)))
+        yield from _bracket(found.group(1))
     for found in _FULL_WIDTH.finditer(prompt):
         parts = _parts(found.group(1))
         if parts and all(map(_is_known, parts)):
@@ -56,7 +57,12 @@ def _is_known(part: str) -> bool:
     return part.lower() in _KNOWN
 
 
-def _bracket(parts: list[str]) -> Iterator[tuple[str, str]]:
+@lru_cache(4096)  # prompts by the thousand have the same few brackets
+def _bracket(inside: str) -> tuple[tuple[str, str], ...]:
+    return tuple(_odd_parts(_parts(inside)))
+
+
+def _odd_parts(parts: list[str]) -> Iterator[tuple[str, str]]:
     known = any(map(_is_known, parts))
     if not known and not all(map(_may_be_command, parts)):
         return

@@ -15,6 +15,7 @@ from batchgen.jobfile.tables import Row
 from batchgen.model import Source
 
 _METADATA = "metadata"
+_REQUEST = frozenset(REQUEST)
 _MAY_BE_LARGE = frozenset({int, dict, list})
 _MOST_KNOWN = 10_000  # readings that are remembered
 
@@ -45,7 +46,7 @@ class RowReader:
         metadata = {name: value for name, value in values.items() if name not in used}
         if self.typed:
             metadata = _typed(metadata, told)
-        if not metadata.keys().isdisjoint(REQUEST):
+        if not _REQUEST.isdisjoint(metadata):
             self.unsent.update(metadata.keys() & REQUEST.keys())
         id_ = self.roles.id
         if self.roles.id_implied and values.get(ID) in (None, ""):

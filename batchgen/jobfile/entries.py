@@ -9,7 +9,7 @@ from typing import Any
 
 from batchgen.jobfile.blueprint import make_blueprint
 from batchgen.jobfile.camera import camera_warnings
-from batchgen.jobfile.fields import JOB, MAKES_MANY, MANY_JOBS
+from batchgen.jobfile.fields import JOB, MAKES_MANY, MANY, MANY_JOBS
 from batchgen.jobfile.flaws import Flaw, Wrong, close_to, shown
 from batchgen.jobfile.ids import repeated_id
 from batchgen.jobfile.making import Maker, told
@@ -44,12 +44,12 @@ class EntryReader:
         """The problems of an entry, and its jobs when it has none but warnings.  ``number`` is from 1."""
         flaws = list(item.flaws)
         node = item.node
-        if isinstance(node, Mapping) and any(key.text in MAKES_MANY for key, _ in node.pairs):
+        if isinstance(node, Mapping) and not MAKES_MANY.isdisjoint([key.text for key, _ in node.pairs]):
             yield from self._many(node, flaws, number)
             return
         values = self._values(node, flaws)
-        label = _label(node, values, number)
-        yield from self._told(flaws, label)
+        if flaws:
+            yield from self._told(flaws, _label(node, values, number))
         if isinstance(node, Mapping) and values is not None and not _broken(flaws):
             yield from self._jobs(node, values, tuple(flaw.message for flaw in flaws))
 
@@ -68,7 +68,8 @@ class EntryReader:
         flaws.extend(request_flaws(node, values, self.defaults))
         flaws.extend(_prompt_flaws(node, values))
         flaws.extend(self._id_flaws(node, values))
-        flaws.extend(stray_keys(node))
+        if not MANY.keys().isdisjoint(values):
+            flaws.extend(stray_keys(node))
         return values
 
     def _id_flaws(self, node: Mapping, values: dict[str, Any]) -> Iterator[Flaw]:

@@ -12,6 +12,11 @@ MAX_BYTES = 120  # of UTF-8, whatever `repeat` appends included
 _ASCII = re.compile(r"[A-Za-z0-9._-]*", re.ASCII)
 _PLAIN = re.compile(r"(?!.*--)[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?", re.ASCII)
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?")
+#: Ids that need no closer look, as most do not.
+_SAFE = re.compile(
+    rf"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|\Z))[A-Za-z0-9_-][A-Za-z0-9._-]{{0,{MAX_BYTES - 1}}}",
+    re.ASCII,
+)
 _ALLOWED = "letters, digits, `.`, `_` and `-`"
 #: What a JSON Schema can say of the rule: no ASCII character that is not allowed, no leading dot.
 PATTERN = r"^(?!\.)[^\x00-,/:-@\[-\^`{-\x9f]+$"
@@ -19,6 +24,8 @@ PATTERN = r"^(?!\.)[^\x00-,/:-@\[-\^`{-\x9f]+$"
 
 def parse_id(text: str) -> str:
     """The id in form NFC.  Raises ValueError that says what cannot stand in one."""
+    if _SAFE.fullmatch(text):
+        return text
     word = unicodedata.normalize("NFC", text)
     if not word:
         raise ValueError("is empty")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from batchgen.model import Job, Problem, Source
+
+_MOST_KEYS = 10_000  # that are looked at
 
 
 class Mixtures:
@@ -17,11 +19,14 @@ class Mixtures:
     def add(self, job: Job) -> None:
         """Look at a job's metadata."""
         for key, value in job.metadata.items():
-            kind = _kind(value)
+            kind = _KINDS.get(type(value), "a list")
             if kind is None or key in self._mixed:
                 continue
-            first = self._first.setdefault(key, (kind, job.id, job.source))
-            if first[0] != kind:
+            first = self._first.get(key)
+            if first is None:
+                if len(self._first) < _MOST_KEYS:
+                    self._first[key] = kind, job.id, job.source
+            elif first[0] != kind:
                 self._mixed[key] = _problem(key, kind, job, first)
 
     def problems(self) -> Iterator[Problem]:
@@ -29,20 +34,15 @@ class Mixtures:
         yield from self._mixed.values()
 
 
-def _kind(value: object) -> str | None:
-    """What a reader of columns tells apart; whole numbers and others are one kind, and null is any."""
-    match value:
-        case None:
-            return None
-        case bool():
-            return "true or false"
-        case int() | float():
-            return "a number"
-        case str():
-            return "text"
-        case Mapping():
-            return "a mapping"
-    return "a list"
+#: What a reader of columns tells apart; whole numbers and others are one kind, and null is any.
+_KINDS: dict[type, str | None] = {
+    type(None): None,
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    dict: "a mapping",
+}
 
 
 def _problem(key: str, kind: str, job: Job, first: tuple[str, str, Source]) -> Problem:

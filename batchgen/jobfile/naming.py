@@ -16,12 +16,14 @@ def full_id(text: str, appended: Sequence[str], edition: str | None, repeat: int
 
     ``appended`` are values of combinations, ``repeat`` how many clips will be numbered after it.
     """
-    tail = "".join(f"-{slug(value, SLUG_BYTES)}" for value in appended)
+    tail = "" if not appended else "".join(f"-{slug(value, SLUG_BYTES)}" for value in appended)
     tail += "" if edition is None else f"-{editions.in_id(edition)}"
     try:
         word = parse_id(text)
     except ValueError as error:
         raise Wrong(f"{shown(text)} {error}", f"write for example `{slug(text)}`") from None
+    if not tail and repeat == 1:
+        return word
     if len(repeated_id(word + tail, repeat).encode()) > MAX_BYTES:
         last = f"-{repeat}" if repeat > 1 else ""
         message = f"leaves no room for the `{tail}{last}` that is appended: at most {MAX_BYTES} bytes in all"

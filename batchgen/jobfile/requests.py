@@ -16,7 +16,7 @@ Values = Map[str, Any]
 
 def merged_keys(values: Values, defaults: Values) -> dict[str, Any]:
     """The request keys of a job but the prompt; defaults stand below the job's own keys."""
-    return {name: both[name] for both in (defaults, values) for name in REQUEST if name in both}
+    return {name: value for both in (defaults, values) for name, value in both.items() if name in REQUEST}
 
 
 def merged_request(values: Values, defaults: Values) -> Request:
@@ -32,6 +32,10 @@ def request_of(prompt: str, keys: Values) -> Request:
 def merged_metadata(values: Values, defaults: Values) -> dict[str, object]:
     """The metadata of a job: its own keys above those of the defaults."""
     return {**defaults.get("metadata", {}), **values.get("metadata", {})}
+
+
+#: Keys that do not go with every value of another one.
+_CLASHING = frozenset({"duration", "resolution", "fast_pretreatment", "prompt_optimizer"})
 
 
 class Clash(NamedTuple):
@@ -66,6 +70,8 @@ def request_flaws(node: Mapping, values: Values, defaults: Values) -> list[Flaw]
     What the defaults alone bring about is told once, with them, and not again for each job.
     """
     flaws: list[Flaw] = []
+    if _CLASHING.isdisjoint(values):
+        return flaws
     for clash in clashes({**defaults, **values}):
         place = _place(node, values, *clash.names)
         if place:

@@ -31,7 +31,8 @@ class Sourcing:
     _told: set[tuple[int, int]] = field(default_factory=set)  # places in the entry
     _seen: set[str] = field(default_factory=set)
     _unsent: set[str] = field(default_factory=set)
-    _rows: int = 0
+    _any: bool = False  # rows, in any of them
+    _at: int = 0  # the row that was read last
 
     def jobs(self) -> Iterator[Job | Problem]:
         """The jobs of every row, and what is wrong with rows, tables, and the entry."""
@@ -43,29 +44,25 @@ class Sourcing:
             return
         for table in tables:
             yield from self._jobs_of(table)
-        if self._rows:
+        if self._any:
             yield from self._problems(self._never_seen())
             yield from self._problems(self._never_sent())
 
     def _jobs_of(self, found: Found) -> Iterator[Job | Problem]:
-        number = 0
+        self._at = 0
         try:
             with open_table(found) as table:
                 flaws = list(column_flaws(self.maker.blueprint, table.columns, found.name, alone=self.alone))
                 yield from self._problems(flaws)
-                if flaws:
-                    return
-                for at, made in self._rows_of(found, table):
-                    number = at
-                    yield made
+                if not flaws:
+                    yield from self._rows_of(found, table)
         except Wrong as wrong:
-            yield self._bad(found, BadRow(number + 1, f"this table {wrong.message}", wrong.remedy))
+            yield _bad(found, BadRow(self._at + 1, f"this table {wrong.message}", wrong.remedy))
         except OSError as error:
             message = f"this table cannot be read: {error.strerror or error}"
-            yield self._bad(found, BadRow(number + 1, message))
+            yield _bad(found, BadRow(self._at + 1, message))
 
-    def _rows_of(self, found: Found, table: Table) -> Iterator[tuple[int, Job | Problem]]:
-        """What each row becomes, with the row's number."""
+    def _rows_of(self, found: Found, table: Table) -> Iterator[Job | Problem]:
         reader = RowReader(
             roles=roles_of(self.maker.blueprint, table.columns, alone=self.alone),
             table=found.name,
@@ -73,18 +70,20 @@ class Sourcing:
             seen=self._seen,
             unsent=self._unsent,
         )
-        combined, make, before = Combined.of(self.maker.blueprint), self.maker.make, self._rows
+        combined, make = Combined.of(self.maker.blueprint), self.maker.make
+        row = None
         for row in table.rows():
-            self._rows += 1
-            number = row.number
+            self._at = row.number
             if isinstance(row, BadRow):
-                yield number, self._bad(found, row)
-                continue
-            for piece in combined.over(reader.piece(row)):
-                for made in make(piece):
-                    yield number, made
-        if self._rows == before:
-            yield 1, self._bad(found, BadRow(1, "this table has no rows"), warning=True)
+                yield _bad(found, row)
+            elif combined.matrix is None:
+                yield from make(reader.piece(row))
+            else:
+                for piece in combined.over(reader.piece(row)):
+                    yield from make(piece)
+        if row is None:
+            yield _bad(found, BadRow(1, "this table has no rows"), warning=True)
+        self._any = self._any or row is not None
 
     def _never_seen(self) -> Iterator[Flaw]:
         """Columns that are asked for, and that no row of a table without a first row has."""
@@ -112,6 +111,7 @@ class Sourcing:
                 self._told.add(place)
                 yield flaw.problem(self.file, self.label)
 
-    def _bad(self, found: Found, row: BadRow, *, warning: bool = False) -> Problem:
-        source = Source(file=found.name, line=row.number)
-        return Told(row.message, row.remedy, warning).problem(source)
+
+def _bad(found: Found, row: BadRow, *, warning: bool = False) -> Problem:
+    source = Source(file=found.name, line=row.number)
+    return Told(row.message, row.remedy, warning).problem(source)

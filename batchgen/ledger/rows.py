@@ -29,6 +29,8 @@ from batchgen.model import (
 
 def folded(name: str) -> str:
     """The form under which two names are the same file on some file system."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from batchgen.jobfile import is_clear_text, parse_amount, parse_base_url, parse_duration, parse_id
 from batchgen.jobfile.camera import COMMANDS, camera_warnings
+from batchgen.model import API_DEFAULTS, Request
 
 from .reading import jobs_of, read, write
 
@@ -253,3 +255,35 @@ def test_a_camera_warning_stands_with_the_job_and_in_the_list(tmp_path: Path) ->
     problem, job = read(write(tmp_path, 'jobs:\n  - prompt: "fox [Push on]"\n'))
     assert (problem.source.line, getattr(problem, "warning", None)) == (2, True)
     assert getattr(job, "warnings", None) == ("[Push on] is no camera command",)
+
+
+@given(
+    prompt=st.text(st.characters(exclude_categories=["Cs"])),
+    model=st.sampled_from(["MiniMax-Hailuo-2.3", 'a "model"']),
+    duration=st.sampled_from([None, 6, 10]),
+    resolution=st.sampled_from([None, "768P", "1080P"]),
+    flags=st.tuples(*[st.sampled_from([None, True, False])] * 3),
+    edition=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=9),
+)
+def test_the_canonical_request_is_what_a_writer_of_json_writes(
+    prompt: str,
+    model: str,
+    duration: int | None,
+    resolution: str | None,
+    flags: tuple[bool | None, bool | None, bool | None],
+    edition: str | None,
+) -> None:
+    """Though it is put together by hand, for speed."""
+    request = Request(
+        prompt=prompt,
+        model=model,
+        duration=duration,
+        resolution=resolution,
+        prompt_optimizer=flags[0],
+        fast_pretreatment=flags[1],
+        aigc_watermark=flags[2],
+    )
+    told = {**API_DEFAULTS, **request.body(), **({} if edition is None else {"edition": edition})}
+    assert request.canonical(edition) == json.dumps(
+        told, sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
