@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from batchgen import __version__
@@ -12,25 +13,40 @@ from batchgen.app.place import Place
 from batchgen.ledger.marks import seems_marked
 
 #: A job file that may name other files is read each time, as those may have changed: one with the key ``from``, or
-#: with a key that may turn out to be it (an alias, a key written with "?", an escaped "f").
+#: with a key that may turn out to be it (an alias, a key written with "?", one with a letter of it escaped).
+#: No two of its repeats can take the same text: else a line of "#" or "*" would keep it busy for hours.
 _MAY_NAME_OTHERS = re.compile(
-    rb"""\bfrom\b["']?\s*(\#[^\n]*\s*)*: | \*[^\s,\[\]{}]+\s*: | (^|[-\[{,\s])\?\s | \\[xuU]0*66""",
+    rb"""\bfrom\b["']?(\s|\#[^\n]*\n)*: | \*[^\s*,\[\]{}]+\s*: | (^|[-\[{,\s])\?\s | \\[xuU]0*(66|72|6[FfDd])""",
     re.VERBOSE,
 )
+_PIECE_BYTES = 1024**2
+#: Longer than any key: it is seen whole, in one piece or the other.
+_OVERLAP_BYTES = 16 * 1024
 
 
 def mark_of(place: Place, options: Options) -> str | None:
     """Everything that the jobs depend on, as a hash; ``None`` where the file's bytes don't tell all.  Blocks."""
     if place.job_file.problems or place.shard is not None or options.selection or options.rebuild_ledger:
         return None
+    told = f"{__version__}\0{place.job_file.path}\0{place.job_file.edition}\0{place.lasting}\0"
+    mark, end = hashlib.sha256(told.encode()), b""
     try:
-        content = Path(place.job_file.path).read_bytes()
+        for piece in _pieces(place.job_file.path):
+            # A table names no other file, whatever stands in its cells.
+            if place.job_file.table is None and _MAY_NAME_OTHERS.search(end + piece):
+                return None
+            mark.update(piece)
+            end = (end + piece)[-_OVERLAP_BYTES:]
     except OSError:
         return None  # reading it properly will tell what is wrong
-    if _MAY_NAME_OTHERS.search(content):
-        return None
-    told = f"{__version__}\0{place.job_file.path}\0{place.job_file.edition}\0{place.lasting}\0"
-    return hashlib.sha256(told.encode() + content).hexdigest()
+    return mark.hexdigest()
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """The file's bytes: however long it is, little of it is held."""
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
 
 
 def seems_read(place: Place, mark: str | None) -> bool:

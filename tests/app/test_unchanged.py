@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
 from pathlib import Path
 from unittest import mock
 
@@ -46,6 +48,8 @@ def test_the_mark_is_that_of_the_bytes(tmp_path: Path) -> None:
         "- {'from' : prompts.csv}",
         '- "\\x66rom": prompts.csv',
         '- "\\u0066rom": prompts.csv',
+        '- "fr\\x6Fm": prompts.csv',
+        '- "f\\u0072om": prompts.csv',
         "- *key : prompts.csv",
         "- ? from\n    : prompts.csv",
         "- from # a table\n    : prompts.csv",
@@ -54,6 +58,35 @@ def test_the_mark_is_that_of_the_bytes(tmp_path: Path) -> None:
 def test_a_file_that_may_name_others_has_no_mark(tmp_path: Path, entry: str) -> None:
     """Those others may have changed; however the key is written."""
     assert mark(tmp_path, f"{SIMPLE}  {entry}\n    prompt: x\n") is None
+
+
+@pytest.mark.parametrize("before", [0, 2**20 - 9, 2**20 - 3, 2**20])
+def test_it_is_found_wherever_it_stands(tmp_path: Path, before: int) -> None:
+    """Also where one piece of a long file ends and the next begins."""
+    text = SIMPLE + "#" * (before - len(SIMPLE) - 3) + "\n- from: prompts.csv\n"
+    assert mark(tmp_path, text) is None
+
+
+@pytest.mark.parametrize("ruler", ["#", "# ", "*", "from ", "from#", "*a"])
+def test_a_long_ruler_is_looked_at_at_once(tmp_path: Path, ruler: str) -> None:
+    """Comments are drawn with such lines, also behind the word "from"; nobody could stop a search that hangs."""
+    began = time.monotonic()
+    assert mark(tmp_path, f"# prompts taken from {ruler * 20_000}\n{SIMPLE}") is not None
+    assert time.monotonic() - began < 2.0
+
+
+def test_little_of_a_long_file_is_held(tmp_path: Path) -> None:
+    """A table may have a million rows."""
+    path = tmp_path / "prompts.txt"
+    path.write_bytes(b"a man walks away from: the sea\n" * 1_000_000)
+    given = Options(base_url=URL)
+    place = resolve(path, given)
+    tracemalloc.start()
+    try:
+        assert mark_of(place, given) is not None
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
