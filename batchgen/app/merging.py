@@ -60,7 +60,8 @@ async def merge(
 ) -> Merged:
     """Join the folders into ``to``.  They are left as they are, but for a note in those that a run would go on with.
 
-    Raises ConfigError, LedgerError, FolderBusy, DiskFull; then the new folder has no ledger, and no other is changed.
+    Raises ConfigError, LedgerError, FolderBusy, DiskFull; then the new folder has no ledger, and a note that may be
+    in another one says nothing yet.
     """
     output = _absolute(to, simulate=simulate)
     sources = [_absolute(folder, simulate=simulate) for folder in folders]
@@ -104,12 +105,12 @@ def _merge(sources: Sequence[Path], output: Path, now: datetime) -> Merged:
             _refuse_parts(sources, copies)
             refuse_unusable(output, output / LEDGER)
         parts = _parts(sources, copies, output)
-        trouble = [] if again else _build(parts, copies[0], output, names, now)
         to_note = [
             source for source, copy in zip(sources, copies, strict=True) if copy.ask(joining.left_to_do)
         ]
-    for source in to_note:
-        _note(source, output, now)
+        if again:
+            _note_all(to_note, output, now)
+        trouble = [] if again else _build(parts, copies[0], output, names, to_note, now)
     return _report(output, trouble, now, again=again)
 
 
@@ -177,9 +178,17 @@ def _parts(sources: Sequence[Path], ledgers: Sequence[Ledger], output: Path) -> 
 
 
 def _build(
-    parts: Sequence[joining.Part], first: Ledger, output: Path, names: Sequence[str], now: datetime
+    parts: Sequence[joining.Part],
+    first: Ledger,
+    output: Path,
+    names: Sequence[str],
+    to_note: Sequence[Path],
+    now: datetime,
 ) -> list[str]:
-    """Clips, then the ledger; why some clips are not there."""
+    """Clips, then the notes in the other folders, then the ledger; why some clips are not there.
+
+    A note says nothing before the ledger has its name: so at no moment could jobs be ordered in both folders.
+    """
     trouble: list[str] = []
 
     def fill(connection: sqlite3.Connection) -> None:
@@ -190,6 +199,7 @@ def _build(
         connection.execute("BEGIN")
         orders.note_missing(connection, missing, [])
         connection.execute("COMMIT")
+        _note_all(to_note, output, now)
 
     facts = first_facts(first.fact("origin"), now) | {
         "salt": first.fact("salt"),
@@ -223,6 +233,11 @@ def _bring(
         except DownloadError as error:
             trouble.append(f"job {standing.job_id}: {error}")
             yield standing.submission
+
+
+def _note_all(sources: Sequence[Path], output: Path, now: datetime) -> None:
+    for source in sources:
+        _note(source, output, now)
 
 
 def _note(source: Path, output: Path, now: datetime) -> None:

@@ -300,6 +300,24 @@ async def test_an_interrupted_merge_is_carried_on(shards: list[Path], tmp_path: 
     folder.ledger.close()
 
 
+async def test_no_moment_lets_both_folders_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A merge that is killed once the new ledger stands has left its notes before."""
+    left = await made(tmp_path / "s1", of_shard(1, 2), shard="1/2", deliver=1)
+    await made(tmp_path / "s2", of_shard(2, 2), shard="2/2", first=50)
+
+    def killed(folder: Path) -> None:
+        raise KeyboardInterrupt(folder)
+
+    monkeypatch.setattr("batchgen.ledger.opening._sync_folder", killed)  # right behind the ledger's name
+    with pytest.raises(KeyboardInterrupt):
+        await merged([tmp_path / "s1", tmp_path / "s2"], tmp_path / "all")
+    assert (tmp_path / "all/ledger.sqlite3").exists()
+    left.open()
+    with pytest.raises(LedgerError, match="was merged into"):
+        refuse_merged(left.ledger, left.output)
+    left.ledger.close()
+
+
 async def test_job_files_are_the_same_ones_from_the_new_folder(tmp_path: Path) -> None:
     """Shards that were run elsewhere, each with its own copy, are one job file's."""
     for number in (1, 2):
