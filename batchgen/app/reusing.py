@@ -28,6 +28,7 @@ from batchgen.ledger.reuse import (
     Offer,
     Takers,
     Taking,
+    begin,
     files_of,
     given_up,
     gone,
@@ -99,6 +100,7 @@ def reuse(
         job_file=place.name, among=ledger.among, folder=os.path.relpath(source.output, place.output)
     )
     left = ledger.ask(lambda db: waiting(db, takers))
+    ledger.change(begin)
     done, trouble = 0, list[str]()
     with Ledger.scratch(source.ledger, origin=None, now=now()) as theirs:
         found = iter(theirs.ask(lambda db: offers(db, simulated=place.simulated)))

@@ -92,22 +92,33 @@ def waiting(db: sqlite3.Connection, takers: Takers) -> int:
     return int(db.execute(query, (takers.job_file,)).fetchone()[0])
 
 
+def begin(db: sqlite3.Connection) -> None:
+    """Look up once which tasks have given us clips: no index tells of those that were reused.
+
+    One whose clip was lost for good, and whose job failed for it, has given none.
+    """
+    db.execute("DROP TABLE IF EXISTS temp.had")
+    db.execute(
+        "CREATE TEMP TABLE had (origin TEXT, task_id TEXT, PRIMARY KEY (origin, task_id)) WITHOUT ROWID"
+    )
+    db.execute(_HAD)
+
+
 def intend(db: sqlite3.Connection, offer: Offer, takers: Takers) -> Taking | None:
     """Write down that the first job which asks for this clip is about to get it; ``None`` when there is none.
 
-    A job with an edition takes clips of that edition only.  A clip serves one job of ours: who asks for several
-    clips of one request wants different ones.
+    Expects ``begin``.  A job with an edition takes clips of that edition only.  A clip serves one job of ours: who
+    asks for several clips of one request wants different ones.
     """
-    if (
-        db.execute(_IS_OURS, (offer.origin, offer.task_id, offer.origin, offer.task_id)).fetchone()
-        is not None
-    ):
+    task = (offer.origin, offer.task_id)
+    if db.execute(_IS_OURS, task).fetchone() is not None:
         return None
     query = f"{_TAKERS.format(what='*', among=takers.among.sql())} AND {_ASKS} ORDER BY position LIMIT 1"
     job = db.execute(query, (takers.job_file, offer.digest, offer.plain_digest)).fetchone()
     if job is None:
         return None
     file = job["file"] or fix_file(db, job)
+    db.execute("INSERT INTO temp.had VALUES (?, ?)", task)
     db.execute(
         "INSERT INTO reusing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -229,16 +240,20 @@ _OFFERS = """
 SELECT * FROM submissions WHERE state = 'succeeded' AND NOT missing AND origin {} 'simulated' AND key > ?
 ORDER BY key LIMIT ?"""
 
-# Pending jobs whose name is free: one that has an earlier clip was ordered anew on the user's word.  The plus keeps
-# the index of the job file's order away: by it a clip's job is found only behind all that are before it.
+# Pending jobs whose name is free: one that has an earlier clip was ordered anew on the user's word; one whose clip
+# was lost for good has none.  The plus keeps the index of the job file's order away: by it a clip's job is found only
+# behind all that are before it.
 _TAKERS = f"""
 SELECT {{what}} FROM standing WHERE +job_file = ? AND {SUBMITTABLE} AND {{among}}
   AND NOT EXISTS (SELECT 1 FROM reusing WHERE job = standing.key)
-  AND NOT EXISTS (SELECT 1 FROM submissions WHERE job = standing.key AND sha256 IS NOT NULL)"""
+  AND NOT EXISTS (SELECT 1 FROM submissions WHERE job = standing.key AND sha256 IS NOT NULL AND state <> 'failed')"""
 
 # The digest of a request with an edition is never that of one without.
 _ASKS = "key IN (SELECT key FROM jobs WHERE digest IN (?, ?))"
 
-_IS_OURS = """
-SELECT 1 FROM submissions WHERE origin = ? AND task_id = ?
-UNION ALL SELECT 1 FROM reusing WHERE origin = ? AND task_id = ?"""
+_HAD = """
+INSERT OR IGNORE INTO temp.had
+SELECT origin, task_id FROM submissions WHERE task_id IS NOT NULL AND state <> 'failed'
+UNION ALL SELECT origin, task_id FROM reusing"""
+
+_IS_OURS = "SELECT 1 FROM temp.had WHERE origin = ? AND task_id = ?"

@@ -267,6 +267,37 @@ async def test_a_missing_reused_clip_may_come_from_another_folder(other: Folder,
     os.rename(moved, other.output)  # noqa: PTH104
 
 
+async def test_a_clip_that_was_given_up_can_be_reused_again(other: Folder, ours: Folder) -> None:
+    """Its folder was only away for a while: who orders the job again need not pay for it."""
+    ours.has(job("c", "cat"))
+    ours.take_from(other.output)
+    away = other.output.with_name("away")
+    os.rename(other.output, away)  # noqa: PTH104  the folder is open
+    (ours.output / "videos/c.mp4").unlink()
+    scan_clips(ours.ledger, ours.output)
+    restore_reused(ours.ledger, ours.place, [], NOON)
+    assert ours.statuses() == {"c": "failed"}
+    os.rename(away, other.output)  # noqa: PTH104
+    order_again(ours, "c")
+    assert ours.take_from(other.output).reused == 1
+    assert (ours.statuses(), ours.orders()) == ({"c": "succeeded"}, [])
+    ours.check_files()
+
+
+async def test_what_was_taken_is_found_by_an_index(other: Folder, ours: Folder) -> None:
+    """Each clip that is offered is looked up: a walk through all that were taken before would take hours."""
+    ours.has(job("a", "fox"), job("b", "fox"), job("c", "cat"))
+    asked: list[str] = []
+    ours.ledger._connection.set_trace_callback(asked.append)
+    ours.take_from(other.output)
+    ours.ledger._connection.set_trace_callback(None)
+    lookups = {one for one in asked if one.lstrip().startswith("SELECT") and "origin = '" in one}
+    assert len(lookups) == 3
+    for query in lookups:
+        plan = [row[3] for row in ours.ledger._connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+        assert not any("SCAN" in step for step in plan), plan
+
+
 def test_a_restored_ledger_knows_what_was_reused(other: Folder, ours: Folder, tmp_path: Path) -> None:
     """The manifest tells it; nothing of it comes out as paid, and nothing as never had."""
     ours.has(job("a", "fox"), job("b", "fox"), job("c", "cat"))
