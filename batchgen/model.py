@@ -159,6 +159,15 @@ class Source:
         """Whether ``line`` counts rows: those of a table need not be lines."""
         return self.file.lower().endswith(_IN_ROWS)
 
+    @property
+    def spot(self) -> str:
+        """The line or the row, for where the file is known."""
+        return f"{'row' if self.is_row else 'line'} {self.line}"
+
+    def seen_from(self, other: Source) -> str:
+        """The line or the row, and the file when it is not the other's."""
+        return self.spot if self.file == other.file else f"{self.spot} of {self.file}"
+
     def __str__(self) -> str:
         return f"{self.file}, row {self.line}" if self.is_row else f"{self.file}:{self.line}"
 

@@ -131,11 +131,13 @@ def _refuse_claims(connection: sqlite3.Connection, job_file: str) -> None:
 
 
 def _claimed(row: Sequence[object]) -> Problem:
-    id_, file, line, other, other_line = row
+    id_, file, line, other, other_file, other_line = row
+    first = Source(file=str(other_file), line=int(str(other_line)))
+    place = first.spot if Path(first.file).name == Path(str(other)).name else str(first)
     return Problem(
         source=Source(file=str(file), line=int(str(line))),
         job=str(id_),
-        message=f"{other} (line {other_line}) orders a job of this id into the same output folder",
+        message=f"{other} ({place}) orders a job of this id into the same output folder",
         remedy="give one of them another id, or the job files different output folders",
     )
 
@@ -191,7 +193,7 @@ _TAKE_OVER = """
 UPDATE jobs SET job_file = :mine WHERE job_file = :other AND in_job_file"""
 
 _CLAIMS = """
-SELECT new.id, new.source_file, new.source_line, old.job_file, old.source_line
+SELECT new.id, new.source_file, new.source_line, old.job_file, old.source_file, old.source_line
 FROM staged.jobs AS new JOIN main.jobs AS old USING (id_folded)
 WHERE old.in_job_file AND old.job_file <> ? ORDER BY new.position LIMIT ?"""
 

@@ -123,14 +123,12 @@ class Staging:
 
     def _clashes(self, limit: int) -> Iterator[Problem]:
         for row in self._connection.execute(_CLASHES, (limit,)):
-            first = f"{row['first_id']} at line {row['first_line']}"
-            same = (
-                "the same id" if row["id"] == row["first_id"] else "an id that some file systems can't tell"
-            )
+            same = row["id"] == row["first_id"]
+            words = "the same id as" if same else "an id that some file systems can't tell from"
             yield Problem(
                 source=_source(row),
                 job=row["id"],
-                message=f"{same} as job {first}" if same.startswith("the") else f"{same} from job {first}",
+                message=f"{words} job {row['first_id']} {_whereabouts(row)}",
                 remedy="give one of them another id (ids are file names, upper and lower case count as equal)",
             )
 
@@ -157,7 +155,7 @@ class Staging:
             yield Problem(
                 source=_source(row),
                 job=row["id"],
-                message=f"asks for the same clip as line {row['first_line']}: they are one job",
+                message=f"asks for the same clip as {_first(row).seen_from(_source(row))}: they are one job",
                 remedy="for several clips of one request write repeat: N, or give each an id",
                 warning=True,
             )
@@ -180,11 +178,12 @@ _FIRST = """JOIN (SELECT id_folded AS f, min(position) AS p FROM jobs GROUP BY i
   ON f = jobs.id_folded JOIN jobs AS first ON first.position = p AND jobs.position > p"""
 
 _CLASHES = f"""
-SELECT jobs.*, first.id AS first_id, first.source_line AS first_line FROM jobs {_FIRST}
+SELECT jobs.*, first.id AS first_id, first.source_file AS first_file, first.source_line AS first_line
+FROM jobs {_FIRST}
 WHERE NOT ({_IS_REPEAT}) ORDER BY jobs.position LIMIT ?"""
 
 _REPEATS = f"""
-SELECT jobs.*, first.source_line AS first_line FROM jobs {_FIRST}
+SELECT jobs.*, first.source_file AS first_file, first.source_line AS first_line FROM jobs {_FIRST}
 WHERE {_IS_REPEAT} ORDER BY jobs.position LIMIT ?"""
 
 _NAME = "coalesce({0}.file_folded, {0}.id_folded || '.mp4')"
@@ -223,3 +222,16 @@ def _row(position: int, job: Job) -> tuple[object, ...]:
 
 def _source(row: sqlite3.Row) -> Source:
     return Source(file=row["source_file"], line=row["source_line"], column=row["source_column"])
+
+
+def _first(row: sqlite3.Row) -> Source:
+    """Where the earlier one of two jobs that clash comes from."""
+    return Source(file=row["first_file"], line=row["first_line"])
+
+
+def _whereabouts(row: sqlite3.Row) -> str:
+    """The place of the earlier one of two jobs that clash, as seen from the later one."""
+    first, own = _first(row), _source(row)
+    if (first.file, first.line) == (own.file, own.line):
+        return "of the same row" if own.is_row else "of the same entry"
+    return f"at {first.seen_from(own)}"

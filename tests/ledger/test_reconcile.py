@@ -9,7 +9,7 @@ import pytest
 from batchgen.errors import Braked, JobFileError, LedgerNotWritable
 from batchgen.ledger import orders, queries
 from batchgen.ledger.reconcile import Reconciled, is_accident
-from batchgen.model import Charged, Reason
+from batchgen.model import Charged, Reason, Source
 from ledger.workshop import BUSY, JOB_FILE, SENSITIVE, Desk, job, nameless, reconcile
 
 
@@ -434,6 +434,23 @@ async def test_an_id_that_two_job_files_claim_is_an_error(desk: Desk) -> None:
     assert (first.job, first.source.line, second.job, second.source.line) == ("A", 7, "b", 8)
     assert f"{JOB_FILE} (line 3)" in first.message
     assert whole(desk) == before
+
+
+@pytest.mark.parametrize(
+    ("other", "row", "words"),
+    [
+        ("jobs.yaml", Source(file="data/p.csv", line=3), "jobs.yaml (data/p.csv, row 3) orders"),
+        ("../p.csv", Source(file="p.csv", line=3), "../p.csv (row 3) orders"),
+    ],
+)
+async def test_an_id_claimed_by_a_row_is_told_with_its_table(
+    desk: Desk, other: str, row: Source, words: str
+) -> None:
+    """A number alone would be taken for a line of the job file."""
+    reconcile(desk.ledger, [replace(job("a"), source=row)], other)
+    with pytest.raises(JobFileError) as error:
+        desk.has("a")
+    assert error.value.problems[0].message.startswith(words)
 
 
 async def test_a_job_that_left_one_file_may_move_to_another(desk: Desk) -> None:

@@ -87,6 +87,27 @@ def test_two_jobs_of_one_id_are_a_problem(first: str, second: str, words: str) -
         assert "line 3" in problem.message
 
 
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        (("a.csv", 3), "at row 3"),
+        (("b.csv", 3), "at row 3 of b.csv"),
+        (("b.jsonl", 3), "at line 3 of b.jsonl"),
+        (("a.csv", 8), "of the same row"),
+    ],
+)
+def test_jobs_that_clash_are_told_where_the_first_stands(first: tuple[str, int], words: str) -> None:
+    """Its file too when it is another one; rows of tables are no lines."""
+    own = Source(file="a.csv", line=8)
+    earlier = replace(job("a", "one"), source=Source(file=first[0], line=first[1]))
+    _, (problem,) = told([earlier, replace(job("a", "two"), source=own)])
+    assert problem.message == f"the same id as job a {words}"
+    if first[1] == 3:
+        one = nameless("same")
+        _, (warning,) = told([replace(one, source=earlier.source), replace(one, source=own)])
+        assert f"the same clip as {words.removeprefix('at ')}:" in warning.message
+
+
 def test_an_id_that_is_anothers_hash_is_a_problem() -> None:
     """An explicit id may not be that of a job without one."""
     plain = nameless("x", line=3)
