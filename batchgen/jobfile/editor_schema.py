@@ -16,6 +16,7 @@ from batchgen.jobfile.fields import (
     TOP,
 )
 from batchgen.jobfile.kinds import Field, Fields, Schema
+from batchgen.jobfile.matrix_kinds import PICKS
 from batchgen.jobfile.urls import ENCRYPTED_PATTERN
 from batchgen.settings import Budget, Limits, Polling, Service, Settings
 
@@ -78,9 +79,11 @@ def _one_job() -> Schema:
 def _many_jobs() -> Schema:
     """A prompt may come from the entry, from a list of the matrix, or from the table."""
     listed: Schema = {"required": ["matrix"], "properties": {"matrix": {"required": ["prompt"]}}}
+    twice = [{"required": [name], "properties": {"matrix": {"required": [name]}}} for name in PICKS]
     return {
         **_object(MANY_JOBS, None),
         "anyOf": [{"required": ["prompt"]}, listed, {"required": ["from"]}],
+        "not": {"anyOf": twice},
         "dependentRequired": {"include": ["matrix"], "exclude": ["matrix"], "columns": ["from"]},
         **_short_at_1080p(),
     }

@@ -16,6 +16,7 @@ from batchgen.jobfile.making import Maker, told
 from batchgen.jobfile.many import Combined, Piece
 from batchgen.jobfile.mappings import Values, read_mapping, wrong_value
 from batchgen.jobfile.matrix_checks import matrix_flaws, stray_keys
+from batchgen.jobfile.matrix_kinds import picks_beside
 from batchgen.jobfile.name_checks import name_flaws
 from batchgen.jobfile.naming import clip_path, full_id
 from batchgen.jobfile.nodes import Broken, Mapping, Node, Scalar
@@ -115,6 +116,8 @@ class EntryReader:
     # --- many jobs ----------------------------------------------------------------------------------------
 
     def _many(self, node: Mapping, flaws: list[Flaw], number: int) -> Iterator[Job | Problem]:
+        node, doubled = picks_beside(node)
+        flaws.extend(doubled)
         values: dict[str, Any] = read_mapping(node, MANY_JOBS, flaws, where="a job")
         flaws.extend(stray_keys(node))
         flaws.extend(request_flaws(node, values, self.defaults))

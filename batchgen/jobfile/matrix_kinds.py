@@ -13,6 +13,8 @@ from batchgen.jobfile.scalars import described, resolve
 
 #: Names that stand for something else where they would be used.
 RESERVED = ("id", "edition", "metadata", "filename", "repeat")
+#: These pick among the combinations.  They stand beside the lists or, as in CI matrices, among them.
+PICKS = ("include", "exclude")
 _VALUE: Schema = {"type": ["string", "number", "boolean"]}
 _NAME: Schema = {"not": {"enum": list(RESERVED)}, "pattern": r"^[^{}|\s]([^{}|]*[^{}|\s])?$"}
 
@@ -36,7 +38,8 @@ class Lists:
     def schema(self) -> Schema:
         """A JSON object of arrays."""
         values: Schema = {"type": "array", "minItems": 1, "items": _VALUE, "uniqueItems": True}
-        return {"type": "object", "additionalProperties": values, "propertyNames": _NAME}
+        picks = dict.fromkeys(PICKS, Picks().schema())
+        return {"type": "object", "properties": picks, "additionalProperties": values, "propertyNames": _NAME}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,24 @@ class Picks:
             "propertyNames": _NAME,
         }
         return {"type": "array", "items": item}
+
+
+def picks_beside(node: Mapping) -> tuple[Mapping, list[Flaw]]:
+    """The entry with the picks that stand among its lists moved beside them, and what stands in both places."""
+    found = node.find("matrix")
+    lists = found[1] if found else None
+    if not isinstance(lists, Mapping) or not any(key.text in PICKS for key, _ in lists.pairs):
+        return node, []
+    inner = [pair for pair in lists.pairs if pair[0].text in PICKS]
+    rest = lists._replace(pairs=[pair for pair in lists.pairs if pair[0].text not in PICKS])
+    pairs = [(key, rest if value is lists else value) for key, value in node.pairs]
+    flaws = [_in_both(key, other[0]) for key, _ in inner if (other := node.find(key.text))]
+    return node._replace(pairs=[*pairs, *inner]), flaws
+
+
+def _in_both(key: Scalar, other: Scalar) -> Flaw:
+    message = f"`{key.text}` stands in the matrix and beside it, in line {other.line}"
+    return _at(key, message, "write all of it in one place")
 
 
 def _axis(key: Scalar, node: Node, flaws: list[Flaw]) -> Axis:

@@ -163,6 +163,22 @@ def test_included_values_are_no_part_of_an_id_but_of_what_stands_alone(tmp_path:
     ]
 
 
+def test_picks_may_stand_among_the_lists_as_in_ci_matrices(tmp_path: Path) -> None:
+    """They mean the same there, also under a matrix that has nothing else."""
+    picks = "exclude: [{a: y, duration: 10}], include: [{a: z}]"
+    beside, among, alone = (
+        [(job.id, job.request) for job in jobs_of(tmp_path, f"jobs: [{{id: c, prompt: '{{a}}', {keys}}}]\n")]
+        for keys in (
+            f"matrix: {{a: [x, y], duration: [6, 10]}}, {picks}",
+            f"matrix: {{a: [x, y], duration: [6, 10], {picks}}}",
+            "matrix: {include: [{a: x}, {a: y}]}",
+        )
+    )
+    assert among == beside
+    assert [id_ for id_, _ in among] == ["c-x-6", "c-x-10", "c-y-6", "c-z"]
+    assert [id_ for id_, _ in alone] == ["c-x", "c-y"]
+
+
 def test_adding_a_value_changes_no_other_id(tmp_path: Path) -> None:
     """Nor does moving one, nor another order of an entry's repeats."""
     lists = ("[cat, dog]", "[cat, dog, fox]", "[fox, dog, cat]")
@@ -314,6 +330,18 @@ def test_the_same_camera_warning_is_told_once(tmp_path: Path) -> None:
             "prompt: '",
             "`{n}` has no",
             "",
+        ),
+        (
+            "prompt: '{a}'\n    matrix: {a: [x], include: [y]}",
+            "y]",
+            "values by their names",
+            "{name: value}",
+        ),
+        (
+            "prompt: '{a}'\n    matrix: {a: [x], exclude: []}\n    exclude: []",
+            "exclude: []}",
+            "stands in the matrix and beside it, in line 4",
+            "one place",
         ),
     ],
 )
