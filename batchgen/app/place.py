@@ -36,6 +36,11 @@ class Place:
     shard: Shard | None = None
 
     @property
+    def day(self) -> str | None:
+        """The edition, where a run of another day would have another one."""
+        return None if self.lasting.edition == self.settings.edition else self.lasting.edition
+
+    @property
     def clear_text(self) -> bool:
         """Whether the key travels unencrypted, by the user's word."""
         return not self.simulated and is_clear_text(self.origin)

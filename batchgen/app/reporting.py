@@ -49,7 +49,7 @@ class Survey:
         self._tally = Tally()
         self._jobs = 0
         self._costs = Costs(failed_are_free=place.settings.budget.failed_clips_are_free)
-        self._attention = Attention(commands, manifest=str(place.output / MANIFEST))
+        self._attention = Attention(commands.of(place.day), manifest=str(place.output / MANIFEST))
         self._simulated = place.simulated
 
     def add_new(self, untouched: queries.Untouched) -> None:

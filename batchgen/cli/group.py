@@ -40,5 +40,5 @@ def _refuse_misspelled(args: list[str], commands: list[str]) -> None:
 def cli() -> None:
     """Turn a YAML job file into finished videos; pay for each clip once.
 
-    `batchgen JOBS.YAML` runs a job file, or carries on with it.
+    `batchgen JOBS.YAML` runs a job file, or carries on with it; `batchgen prompts.csv` a table of prompts.
     """

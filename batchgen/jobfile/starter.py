@@ -34,6 +34,14 @@ jobs:
     prompt: "一只狐狸在雪地里奔跑 [跟随]，停下来回头看 [推进]"
     metadata: {season: winter}  # comes back in the manifest; never sent
 
+#  - id: "{animal}"             # every combination of the lists: four clips, horse-768P and so on
+#    prompt: "A {animal} runs through snow [Tracking shot]."
+#    matrix: {animal: [horse, wolf], resolution: [768P, 1080P]}
+
+#  - from: prompts.csv           # a row a job (.csv .tsv .jsonl .txt .parquet); its columns fill {names}
+#    prompt: "{caption}, cinematic [Push in]"
+#    id: "{image_id|slug}"
+
 # Put prompts in double quotes, or below `prompt: >-` when they are long. Camera commands, in [brackets]:
 #   左移 Truck left    右移 Truck right   左摇 Pan left   右摇 Pan right   推进 Push in
 #   拉远 Pull out      上升 Pedestal up   下降 Pedestal down   上摇 Tilt up   下摇 Tilt down

@@ -16,13 +16,19 @@ class Commands:
     ``job_file`` and ``options`` are those of the user's own command line (``-o``, ``--simulate``, ...), so
     that a command finds the same folder again; ``run_options`` are those that only a run and ``collect`` take
     (``--api-key-file``), ``selection`` those by which the user chose jobs (``--only``, ...): a command that
-    orders something must not be about more.
+    orders something must not be about more.  ``edition`` is that of the jobs, where a run of another day would be
+    about others.
     """
 
     job_file: str
     options: tuple[str, ...] = ()
     run_options: tuple[str, ...] = ()
     selection: tuple[str, ...] = ()
+    edition: str | None = None
+
+    def of(self, edition: str | None) -> Commands:
+        """The same commands for the jobs of an edition."""
+        return replace(self, edition=edition)
 
     def at(self, base_url: str) -> Commands:
         """The same commands for another service."""
@@ -34,7 +40,8 @@ class Commands:
 
     def run(self, *options: str) -> str:
         """Carry on with the job file."""
-        words = (*self.options, *self.run_options, *self.selection, *options)
+        edition = () if self.edition is None or "--edition" in self.options else ("--edition", self.edition)
+        words = (*self.options, *edition, *self.run_options, *self.selection, *options)
         return self._words("batchgen", self._file, *words)
 
     def collect(self) -> str:

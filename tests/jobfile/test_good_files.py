@@ -201,6 +201,20 @@ def test_starter_and_example_are_valid_as_they_stand(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [STARTER, EXAMPLE.read_text(encoding="utf-8")], ids=["starter", "example"])
+def test_the_many_jobs_in_starter_and_example_need_only_their_comment_signs_removed(
+    tmp_path: Path, text: str
+) -> None:
+    """What stands there as a comment is an entry, as it stands, beside its table."""
+    (tmp_path / "prompts.csv").write_text("image_id,caption,seconds\n1,a fox,6\n", encoding="utf-8")
+    before = jobs_of(tmp_path, text)
+    uncommented = re.sub(r"^#(?=  [- ] )", "", text, flags=re.MULTILINE)
+    uncommented = re.sub("^# (?=filename:|edition:)", "", uncommented, flags=re.MULTILINE)
+    jobs = jobs_of(tmp_path, uncommented)
+    assert len(jobs) > len(before)
+    assert "1" in {job.id for job in jobs}
+
+
+@pytest.mark.parametrize("text", [STARTER, EXAMPLE.read_text(encoding="utf-8")], ids=["starter", "example"])
 def test_the_budget_in_starter_and_example_needs_only_its_comment_signs_removed(
     tmp_path: Path, text: str
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Unpack
 import click
 
 from batchgen.app import ExitCode, ordering
+from batchgen.app.place import resolve
 from batchgen.app.this_run import utc_now
 from batchgen.cli import asked, params, screen
 from batchgen.reports.terminal import clean
@@ -35,7 +36,8 @@ def retry(
         screen.say("no job was ordered again: none has failed or is of unknown outcome")
         return ExitCode.DONE
     again = asked.options(given).selection.at(ordered)
-    run = replace(asked.commands(job_file, given), selection=again.words()).run()
+    commands = asked.commands(job_file, given).of(resolve(job_file, asked.options(given)).day)
+    run = replace(commands, selection=again.words()).run()
     number = "1 job is" if len(ordered) == 1 else f"{len(ordered)} jobs are"
     screen.say(f"{number} ordered again; the next run submits: {run}")
     return ExitCode.DONE
