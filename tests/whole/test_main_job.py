@@ -215,4 +215,4 @@ async def test_the_example_is_a_sound_job_file(house: House, name: str) -> None:
     (house.folder / name).write_bytes(example.read_bytes())
     ended = await house.run("check", name, service=False, key=None)
     assert (ended.code, ended.err) == (0, "")
-    assert "A run would submit 8 clips" in ended.out
+    assert "A run would submit 11 clips" in ended.out
