@@ -69,6 +69,8 @@ async def run(
         except Interrupted:
             return _nothing_done(this)
         key = _key(this)
+        if loaded is not None and mark != await asyncio.to_thread(mark_of, place, options):
+            mark = None  # the file was edited meanwhile: which of the two was read can't be told
         if loaded is not None and loaded.warnings:
             mark = None  # they are to be told each time
             for problem in loaded.warnings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -13,10 +14,12 @@ from whole.house import KEY, House
 
 import batchgen
 from batchgen.app import running
-from batchgen.app.loading import load
+from batchgen.app.loading import Loaded, load
 from batchgen.app.options import Options
 from batchgen.app.place import resolve
 from batchgen.app.unchanged import mark_of
+from batchgen.jobfile import JobFile
+from batchgen.ledger import Staging
 from batchgen.ledger.portions import Shard
 
 __all__ = ["house"]
@@ -116,6 +119,28 @@ async def test_a_run_reads_a_file_once(house: House, monkeypatch: pytest.MonkeyP
     house.write([{"id": "a", "prompt": "one"}, {"id": "b", "prompt": "two"}, {"id": "c", "prompt": "three"}])
     third, reads = await _run(house)
     assert (third.exit_code, reads, len(house.clips())) == (0, 1, 3)
+
+
+async def test_a_table_that_is_edited_while_it_is_read_is_read_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The jobs may be those of the edit: when it is taken back, the ledger does not have those of the file."""
+    monkeypatch.setenv("DMXAPI_API_KEY", KEY)
+    table = house.folder / "prompts.txt"
+    table.write_text("one\n", "utf-8")
+
+    def edited(
+        job_file: JobFile, staging: Staging, stopped: Callable[[], bool], *, shard: Shard | None
+    ) -> Loaded:
+        table.write_text("one\ntwo\n", "utf-8")
+        return load(job_file, staging, stopped, shard=shard)
+
+    options = batchgen.Options(base_url=house.sim.base_url)
+    with mock.patch("batchgen.app.running.load", edited):
+        await running.run(table, options)
+    table.write_text("one\n", "utf-8")
+    result = await running.run(table, options)
+    assert sum(result.counts.values()) == 1
 
 
 async def test_warnings_are_told_each_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
