@@ -13,6 +13,7 @@ from batchgen.jobfile.templates import Template, parse_template
 
 SUFFIX = ".mp4"
 MAX_PARTS = 5
+_PARTIAL = ".part"  # ends what is on its way to a clip
 _TAKEN = frozenset({"metadata.jsonl"})  # stands in `videos/` itself
 _EXAMPLE = 'write for example "{model}/{id}.mp4"'
 
@@ -35,7 +36,7 @@ def _part(part: str, text: str, *, folder: bool) -> str:
     except ValueError as error:
         what = f"the part {shown(part)} of {shown(text)}" if part != text else shown(part)
         raise Wrong(f"has {what}, which {error}", "use `{name|slug}` for values of any kind") from None
-    if folder and (word.casefold().endswith(SUFFIX) or word.casefold() in _TAKEN):
+    if folder and (word.casefold().endswith((SUFFIX, _PARTIAL)) or word.casefold() in _TAKEN):
         raise Wrong(f"has the folder {shown(word)}, a name that files have here", "give it another name")
     return word
 

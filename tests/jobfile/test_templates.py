@@ -122,7 +122,8 @@ def test_paths_of_clips(text: str) -> None:
     [
         *("a.mp3", ".mp4", "a", "/a.mp4", "a//b.mp4", "../a.mp4", "a/../b.mp4", "./a.mp4", ".a/b.mp4"),
         *("a/.b.mp4", "a\\b.mp4", "a b.mp4", "a:b.mp4", "con.mp4", "nul/a.mp4", "x.mp4/a.mp4", "X.MP4/a.mp4"),
-        *("metadata.jsonl/a.mp4", "a/b/c/d/e/f.mp4", f"{'a' * 121}.mp4", f"{'a' * 121}/b.mp4", "a\0.mp4"),
+        *("b.mp4.part/a.mp4", "b.MP4.from.Part/a.mp4", "metadata.jsonl/a.mp4"),
+        *("a/b/c/d/e/f.mp4", f"{'a' * 121}.mp4", f"{'a' * 121}/b.mp4", "a\0.mp4"),
     ],
 )
 def test_what_is_no_path_of_a_clip(text: str) -> None:
