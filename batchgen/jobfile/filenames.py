@@ -25,17 +25,16 @@ def parse_filename(text: str) -> str:
     parts = text.removesuffix(SUFFIX).split("/")
     if len(parts) > MAX_PARTS:
         raise Wrong(f"{shown(text)} has {len(parts)} parts; at most {MAX_PARTS} are allowed", _EXAMPLE)
-    return (
-        "/".join(_part(part, text, folder=place < len(parts)) for place, part in enumerate(parts, 1)) + SUFFIX
-    )
+    return "/".join(_part(part, folder=place < len(parts)) for place, part in enumerate(parts, 1)) + SUFFIX
 
 
-def _part(part: str, text: str, *, folder: bool) -> str:
+def _part(part: str, *, folder: bool) -> str:
     try:
         word = parse_id(part)
     except ValueError as error:
-        what = f"the part {shown(part)} of {shown(text)}" if part != text else shown(part)
-        raise Wrong(f"has {what}, which {error}", "use `{name|slug}` for values of any kind") from None
+        raise Wrong(
+            f"has the part {shown(part)}, which {error}", "use `{name|slug}` for values of any kind"
+        ) from None
     if folder and (word.casefold().endswith((SUFFIX, _PARTIAL)) or word.casefold() in _TAKEN):
         raise Wrong(f"has the folder {shown(word)}, a name that files have here", "give it another name")
     return word

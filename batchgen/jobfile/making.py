@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from batchgen.jobfile.blueprint import Blueprint
 from batchgen.jobfile.camera import camera_warnings
 from batchgen.jobfile.fields import PROMPT
-from batchgen.jobfile.flaws import Wrong
+from batchgen.jobfile.flaws import Wrong, close_to, shown
 from batchgen.jobfile.ids import repeated_id
 from batchgen.jobfile.many import Piece, Told
 from batchgen.jobfile.naming import clip_path, full_id
@@ -80,7 +80,7 @@ class Maker:
     def _prompt(self, given: object, piece: Piece, found: list[Told]) -> str | None:
         if given is None:
             if not piece.told:
-                found.append(Told("there is no prompt here", "fill the column `prompt`"))
+                found.append(self._no_prompt(piece))
             return None
         try:
             text = given.fill(piece.values) if isinstance(given, Template) else given
@@ -91,6 +91,13 @@ class Maker:
         if "[" in prompt or not prompt.isascii():
             found.extend([Told(message, remedy, warning=True) for message, remedy in camera_warnings(prompt)])
         return prompt
+
+    def _no_prompt(self, piece: Piece) -> Told:
+        column = self.blueprint.columns.get("prompt")
+        name = "prompt" if column is None else column.text
+        near = None if name in piece.values else close_to(name, piece.values)
+        remedy = f"fill the column `{name}`" if near is None else f"did you mean `{name}` by {shown(near)}?"
+        return Told("there is no prompt here", remedy)
 
     def _id(self, piece: Piece, found: list[Told]) -> str | None:
         if piece.id is None:

@@ -14,6 +14,7 @@ from batchgen.jobfile.flaws import Flaw, Stop
 from batchgen.jobfile.nodes import MAX_BYTES
 
 _PIECE = 1024**2  # bytes
+_YAML = (".yaml", ".yml")
 _LINE = 4096  # bytes of a line that a message looks at
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufeff\uff00-\ufffd\U00010000-\U0010ffff]")
 #: What may begin a key at the left margin below ``jobs:``.  The other line breaks of YAML only make it look.
@@ -89,9 +90,7 @@ def _at_start(message: str, remedy: str | None) -> Flaw:
 
 def _unopened(path: Path, error: OSError) -> Flaw:
     if isinstance(error, FileNotFoundError):
-        return _at_start(
-            "there is no such file", _neighbour(path) or "`batchgen init` writes one to start from"
-        )
+        return _at_start("there is no such file", _neighbour(path) or _start(path))
     if isinstance(error, IsADirectoryError):
         return _at_start("this is a folder, not a job file", "name the YAML file in it")
     if isinstance(error, PermissionError):
@@ -99,9 +98,19 @@ def _unopened(path: Path, error: OSError) -> Flaw:
     return _at_start(f"the file cannot be read: {error.strerror or error}", None)
 
 
+def _start(path: Path) -> str:
+    """What to do where there is nothing like the file that was named."""
+    if str(path) == "-":
+        return "write `from: -` in a job file to take rows from standard input"
+    if path.suffix and path.suffix not in _YAML:
+        return f"the path is relative to {Path.cwd()}"
+    return "`batchgen init` writes one to start from"
+
+
 def _neighbour(path: Path) -> str | None:
+    kinds = {*_YAML, path.suffix}
     try:
-        names = [entry.name for entry in path.parent.iterdir() if entry.suffix in {".yaml", ".yml"}]
+        names = [entry.name for entry in path.parent.iterdir() if entry.suffix in kinds]
     except OSError:
         return None
     near = difflib.get_close_matches(path.name, names[:1000], n=1)

@@ -112,7 +112,8 @@ def _joined(parts: Iterable[str | Slot]) -> tuple[str | Slot, ...]:
 def _in_text(name: str, value: object) -> str:
     """A value that is no text, as it stands in the file that it comes from."""
     if value is None:
-        raise Unfilled(name, f"`{{{name}}}` has no value")
+        remedy = "fill it in, or leave the name out of the text"
+        raise Unfilled(name, f"`{{{name}}}` has no value", remedy)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):

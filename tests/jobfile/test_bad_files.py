@@ -289,6 +289,25 @@ def test_a_file_that_is_not_there_names_its_neighbour(tmp_path: Path) -> None:
         open_job_file(tmp_path / "job.yaml")
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("prompt.csv", "did you mean `.*prompts.csv`"),
+        ("other.jsonl", "the path is relative to"),
+        ("a.yml", "`batchgen init` writes"),
+        ("-", "write `from: -`"),
+    ],
+)
+def test_a_missing_table_is_told_with_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, remedy: str
+) -> None:
+    """Another table, not a command that would write a job file."""
+    monkeypatch.chdir(tmp_path)
+    Path("prompts.csv").write_text("prompt\nx\n")
+    with pytest.raises(JobFileError, match=f"no such file -- {remedy}"):
+        open_job_file(Path(name))
+
+
 def test_folders_and_pipes_are_no_job_files(tmp_path: Path) -> None:
     """What is no ordinary file is refused at once, also a pipe that nobody writes to."""
     os.mkfifo(tmp_path / "pipe")

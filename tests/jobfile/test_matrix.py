@@ -395,6 +395,13 @@ def test_clips_go_where_filename_says(tmp_path: Path, head: str, job: str, paths
     assert [one.filename for one in jobs] == paths
 
 
+def test_what_is_wrong_with_a_path_is_shown_also_in_a_long_one(tmp_path: Path) -> None:
+    """A long id beside it is not taken for a key that may not be shown."""
+    id_ = "fox-oil-MiniMax-Hailuo-2.3-2026-11-23"
+    (problem,) = problems_of(tmp_path, f"jobs: [{{id: {id_}, prompt: x, filename: 'con/{{id}}.mp4'}}]\n")
+    assert problem.message == '`filename` has the part "con", which is a name that Windows keeps for a device'
+
+
 def test_a_path_that_a_job_has_no_value_for_is_told(tmp_path: Path) -> None:
     """With the job."""
     (problem,) = problems_of(tmp_path, "filename: '{scene}/{id}.mp4'\njobs:\n  - {id: a, prompt: x}\n")

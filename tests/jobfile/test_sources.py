@@ -225,7 +225,15 @@ BAD: list[tuple[str, str | bytes, str, int | None, str, str]] = [
     ("a.csv", "prompt,prompt\nx,6\n", "", 1, "two columns named", "another name"),
     ("a.csv", "", "", 1, "this table is empty", "first row"),
     ("a.csv", "id,prompt\na/b,x\n", "", 2, '`id` "a/b" has the character `/`', "`a-b`"),
-    ("a.csv", "name,prompt\n,x\n", "id: '{name}'", 2, "`id`: `{name}` has no value", ""),
+    ("a.csv", "name,prompt\n,x\n", "id: '{name}'", 2, "`id`: `{name}` has no value", "fill it in"),
+    (
+        "a.csv",
+        "text,n\n,1\nx,1\n",
+        "columns: {prompt: text}",
+        2,
+        "there is no prompt here",
+        "the column `text`",
+    ),
     (
         "a.csv",
         CSV + "x,6\n",
@@ -255,6 +263,16 @@ BAD: list[tuple[str, str | bytes, str, int | None, str, str]] = [
     ("a.jsonl", '{"prompt": 5}\n', "", 1, "must be text, not 5", "quotes"),
     ("a.jsonl", '{"prompt": ["x"]}\n', "", 1, "not a list", ""),
     ("a.jsonl", '{"text": "x"}\n', "", 1, "there is no prompt here", "`prompt`"),
+    ("a.jsonl", '{"promt": "x"}\n', "", 1, "there is no prompt here", 'did you mean `prompt` by "promt"?'),
+    (
+        "a.jsonl",
+        '{"prompt": "x", "prompt": "y"}\n',
+        "",
+        1,
+        'the key "prompt" stands in this line twice',
+        "one",
+    ),
+    ("a.jsonl", '{"prompt": "x", "m": {"k": 1, "k": 1}}\n', "", 1, 'the key "k"', "remove"),
     ("a.jsonl", '{"prompt": "x", "n": 99999999999999999999}\n', "", 1, "64 bits", "quote"),
     ("a.jsonl", '{"prompt": "x", "s": "6"}\n', "columns: {duration: s}", 1, 'not the text "6"', "write 6"),
     ("a.jsonl", '{"prompt": "x", "s": [6]}\n', "columns: {duration: s}", 1, "a single value", ""),
@@ -429,6 +447,17 @@ def test_json_lines_come_back_as_they_were(
     path.write_text("".join(json.dumps(one) + "\n" for one in objects), encoding="utf-8")
     with open_table(Found(path, "a", ".jsonl")) as opened:
         assert [row.values for row in opened.rows() if isinstance(row, Row)] == objects
+
+
+@pytest.mark.parametrize(
+    ("named", "pattern"), [(".", "`*.csv`"), ("sets/day", "`sets/day/*.csv`"), ("sets", "`sets/*.csv`")]
+)
+def test_a_folder_is_told_with_the_pattern_for_it(tmp_path: Path, named: str, pattern: str) -> None:
+    """As it would stand in the job file, relative to it."""
+    (tmp_path / "sets" / "day").mkdir(parents=True)
+    (problem,) = problems_of(tmp_path, f"jobs: [{{from: {named}}}]\n")
+    assert "names a folder" in problem.message
+    assert pattern in str(problem.remedy)
 
 
 def test_a_pattern_that_matches_nothing_names_what_is_there(tmp_path: Path) -> None:

@@ -72,6 +72,8 @@ def find_tables(text: str, home: Path, spooled: SpooledInput) -> list[Found]:
 
 def _matching(text: str, home: Path) -> list[Found]:
     path = home / text
+    if path.is_dir():
+        raise Wrong(f"names a folder: {path}", f"write a pattern, such as `{Path(text) / '*.csv'}`")
     if not glob.has_magic(text) or path.exists():
         return [_found(path)]
     names = sorted(glob.glob(text, root_dir=home, recursive=True))  # noqa: PTH207  it takes absolute ones too
@@ -85,8 +87,6 @@ def _matching(text: str, home: Path) -> list[Found]:
 
 def _found(path: Path) -> Found:
     kind = path.suffix.lower()
-    if path.is_dir():
-        raise Wrong(f"names a folder: {path}", f"write a pattern, such as `{path.name}/*.csv`")
     if not path.exists():
         raise Wrong(f"names a file that is not there: {path}", _neighbour(path))
     if kind not in KINDS:

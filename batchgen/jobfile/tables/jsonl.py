@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -15,7 +16,19 @@ def _refuse_constant(word: str) -> object:
     raise ValueError(f"{word} is no JSON")
 
 
-_DECODE = json.JSONDecoder(parse_constant=_refuse_constant).decode
+class _Twice(ValueError):
+    """Two values under one key: which of them is meant cannot be known."""
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise _Twice(f"the key {shown(name)} stands in this line twice")
+    return values
+
+
+_DECODE = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_object).decode
 _SURROGATE = ("\\ud", "\\uD")  # how half of a character may come in
 
 
@@ -44,6 +57,8 @@ def _row(number: int, text: str) -> Row | BadRow:
     except UnicodeEncodeError:
         message = "this line has half of a surrogate pair, which is no character"
         return BadRow(number, message, "write the character itself")
+    except _Twice as error:
+        return BadRow(number, str(error), "remove one of them")
     except (ValueError, RecursionError) as error:
         return BadRow(number, f"this line cannot be read: {error}", "write plain JSON values")
     if not isinstance(values, dict):
