@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batchgen.errors import ConfigError
+from batchgen.ledger.hints import no_job
 from batchgen.ledger.queries import find
 from batchgen.ledger.rows import folded, to_time
 from batchgen.ledger.selecting import Among
@@ -88,7 +89,7 @@ def _standing(db: sqlite3.Connection, id_: str, job_file: str) -> sqlite3.Row:
         "SELECT * FROM standing WHERE id_folded = ?", (folded(id_),)
     ).fetchone()
     if row is None:
-        raise ConfigError(f"there is no job {id_}")
+        raise no_job(db, id_)
     if not row["in_job_file"] or row["job_file"] != job_file:
         raise ConfigError(f"job {id_} does not stand in this job file (any more)")
     return row
@@ -146,7 +147,7 @@ def adopt(db: sqlite3.Connection, id_: str, task_id: str, at: datetime) -> None:
     """
     record = find(db, id_)
     if record is None:
-        raise ConfigError(f"there is no job {id_}")
+        raise no_job(db, id_)
     row = db.execute(
         "SELECT s.key FROM submissions AS s JOIN jobs AS j ON j.key = s.job "
         "WHERE j.id_folded = ? AND s.state = 'unknown' ORDER BY s.key DESC LIMIT 1",
@@ -188,7 +189,7 @@ def dismiss(db: sqlite3.Connection, ids: Sequence[str], reason: str) -> None:
     for id_ in ids:
         record = find(db, id_)
         if record is None:
-            raise ConfigError(f"there is no job {id_}")
+            raise no_job(db, id_)
         lost = db.execute(_NEVER_FOUND, (folded(id_),)).fetchone() is not None
         if record.status not in {Status.FAILED, Status.UNKNOWN} and not (record.changed or lost):
             raise ConfigError(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from batchgen.errors import ConfigError
+from batchgen.ledger.hints import no_match
 from batchgen.ledger.selection import Described, Matcher, Sample, Selection
 from batchgen.ledger.transaction import roll_back
 from batchgen.model import Status
@@ -43,8 +44,7 @@ def select(
     _fill(reader, keys)
     silent = matcher.silent()
     if silent:
-        parts = ", ".join(shlex.join(part) for part in silent)
-        raise ConfigError(f"no job matches {parts}")
+        raise no_match(reader, silent, job_file)
     if reader.execute("SELECT 1 FROM temp.selected LIMIT 1").fetchone() is None:
         raise ConfigError(f"no job matches all of {shlex.join(selection.words())}")
     _fill(writer, (row["key"] for row in reader.execute("SELECT key FROM temp.selected")))

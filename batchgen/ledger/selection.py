@@ -15,7 +15,9 @@ from batchgen.model import API_DEFAULTS, Status
 
 _GLOB = re.compile(r"[*?\[]")
 _REQUEST_KEYS = frozenset({"prompt", *API_DEFAULTS})
-_METADATA = "metadata."
+METADATA = "metadata."
+#: What `--where` knows of every job.
+OWN_KEYS = ("id", "status", "edition", "prompt", *API_DEFAULTS)
 _MOST_NAMED = 20  # ids in a command that is shown
 
 
@@ -132,7 +134,7 @@ def _value(job: Described, key: str) -> object:
             return job.edition
     if key in _REQUEST_KEYS:
         return job.request.get(key, API_DEFAULTS.get(key))
-    return _below(job.metadata, key.removeprefix(_METADATA))
+    return _below(job.metadata, key.removeprefix(METADATA))
 
 
 def _below(values: Mapping[str, object], key: str) -> object:

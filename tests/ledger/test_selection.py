@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from batchgen.errors import ConfigError
 from batchgen.ledger import queries
+from batchgen.ledger.hints import no_job
 from batchgen.ledger.selecting import Among
 from batchgen.ledger.selection import Described, Matcher, Sample, Selection, parse_where
 from batchgen.model import Status
-from ledger.workshop import JOB_FILE, ORIGIN, Desk
+from ledger.workshop import JOB_FILE, ORIGIN, Desk, job, reconcile
 
 JOB = Described(
     id="Fox-1",
@@ -214,6 +218,46 @@ def test_a_selection_that_matches_nothing_is_told(desk: Desk, selection: Selecti
     desk.has("a", "b")
     with pytest.raises(ConfigError, match=told):
         desk.ledger.select(selection, JOB_FILE)
+
+
+@pytest.mark.parametrize(
+    ("selection", "told"),
+    [
+        (Selection(only=("A",)), r"--only A \(did you mean 'A\*'\?\)$"),
+        (Selection(only=("bc", "b")), "--only b$"),
+        (Selection(only=("bc-1",)), "--only bc-1$"),
+        (Selection(only=("bc", "bc-")), "--only bc-$"),
+        (Selection(where=("scen=x",)), r"--where scen=x \(no job has a key scen; did you mean scene\?\)$"),
+        (
+            Selection(where=("metadata.qqq=x",)),
+            r"a key metadata.qqq; the keys are id, status, .*, deep, scene\)$",
+        ),
+        (Selection(where=("scene=x", "deep.er=1", "seed=1")), r"--where deep.er=1, --where seed=1 \(no job"),
+    ],
+)
+def test_an_unknown_id_or_key_is_told_with_what_may_be_meant(
+    desk: Desk, selection: Selection, told: str
+) -> None:
+    """Ids go on with what was appended to them; a key that some job has is no mistake."""
+    scene, deep = (
+        replace(job("a-1"), metadata={"scene": "s"}),
+        replace(job("a-2"), metadata={"deep": {"k": 1}}),
+    )
+    desk.has(scene, deep, job("bc"))
+    reconcile(desk.ledger, [job("bc-1")], "other.yaml")
+    with pytest.raises(ConfigError, match=told):
+        desk.ledger.select(selection, JOB_FILE)
+
+
+def test_an_id_that_no_job_has_is_told_with_one_that_goes_on_so(desk: Desk) -> None:
+    """As ids of combinations, editions and repeats do."""
+    desk.has("fox-768P", "fox-1080P", "foxes")
+    told = [str(desk.ledger.ask(partial(no_job, id_=one))) for one in ("FOX", "foxe", "foxes")]
+    assert told == [
+        "there is no job FOX; did you mean fox-1080P?",
+        "there is no job foxe",
+        "there is no job foxes",
+    ]
 
 
 def test_nothing_of_a_selection_is_durable(desk: Desk) -> None:
