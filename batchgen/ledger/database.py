@@ -118,7 +118,8 @@ class Ledger:
             except (LedgerError, OSError) as error:
                 raise LedgerError(str(error).replace(str(copy), str(path))) from error
             try:
-                ledger._connection.execute("PRAGMA synchronous = OFF")  # nobody will ever miss this copy
+                # Nobody will ever miss this copy.
+                ledger._connection.execute("PRAGMA synchronous = OFF")  # noqa: SLF001  its own class
                 yield ledger
             finally:
                 ledger.close()
