@@ -17,7 +17,7 @@ from batchgen.errors import LedgerError
 from batchgen.ledger import Ledger, queries
 from batchgen.model import Record, Status
 from batchgen.ports import Event, JobChanged, JobRested
-from batchgen.reports.attention import Attention
+from batchgen.reports.attention import SHOWN, Attention
 from batchgen.reports.card import write_card
 from batchgen.reports.commands import Commands
 from batchgen.reports.costs import Costs
@@ -52,9 +52,11 @@ class Survey:
         self._attention = Attention(commands.of(place.day), manifest=str(place.output / MANIFEST))
         self._simulated = place.simulated
 
-    def add_new(self, untouched: queries.Untouched) -> None:
-        """Jobs that nothing was ever sent for: none of them needs a look of its own."""
-        self._tally.add_new(sum(untouched.selected.values()), not_selected=untouched.others)
+    def add_new(self, untouched: queries.Untouched, first: Sequence[Record] = ()) -> None:
+        """Jobs that nothing was ever sent for: none but the ``first`` of them needs a look of its own."""
+        number = sum(untouched.selected.values())
+        self._tally.add_new(number, not_selected=untouched.others)
+        self._attention.add_new(first, number)
 
     def watch(self, records: Iterable[Record]) -> Iterator[Record]:
         """The same records, looked at."""
@@ -116,7 +118,9 @@ def briefly(counts: Mapping[Status, int]) -> Findings:
 def survey_only(ledger: Ledger, place: Place, commands: Commands) -> Findings:
     """The same findings without writing anything.  Blocks."""
     survey = Survey(commands, place)
-    survey.add_new(ledger.ask(lambda db: queries.untouched(db, ledger.among)))
+    untouched = ledger.ask(lambda db: queries.untouched(db, ledger.among))
+    first = ledger.ask(lambda db: queries.first_untouched(db, place.name, ledger.among, most=SHOWN))
+    survey.add_new(untouched, first)
     for _ in survey.watch(ledger.ask(lambda db: queries.records(db, place.name, ledger.among, sent=True))):
         pass
     return survey.findings()

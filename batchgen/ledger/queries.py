@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -180,14 +181,24 @@ def records(
     ``job_file`` puts the jobs of that file first when several share the folder.  Those that are not ``among`` the
     selected ones come too, and say so.  ``sent`` leaves out what nothing was ever sent for (``untouched``).
     """
-    blocks = db.execute("SELECT DISTINCT in_job_file, job_file FROM jobs").fetchall()
-    for block in sorted(map(tuple, blocks), key=lambda block: (not block[0], block[1] != job_file, block[1])):
-        yield from _records_of(
-            db, *block, query=_RECORDS.format(among=among.sql(), sent=_SENT if sent else "1")
-        )
+    return _records(db, job_file, among, of=_SENT if sent else "1")
+
+
+def first_untouched(
+    db: sqlite3.Connection, job_file: str, among: Among = Among.EVERY, *, most: int
+) -> list[Record]:
+    """The first selected jobs that nothing was ever sent for, those of this job file before others."""
+    found = _records(db, job_file, among, of=f"in_job_file AND NOT {_SENT} AND {among.sql()}")
+    return list(itertools.islice(found, most))
 
 
 _SENT = "EXISTS (SELECT 1 FROM submissions WHERE job = standing.key)"
+
+
+def _records(db: sqlite3.Connection, job_file: str | None, among: Among, *, of: str) -> Iterator[Record]:
+    blocks = db.execute("SELECT DISTINCT in_job_file, job_file FROM jobs").fetchall()
+    for block in sorted(map(tuple, blocks), key=lambda block: (not block[0], block[1] != job_file, block[1])):
+        yield from _records_of(db, *block, query=_RECORDS.format(among=among.sql(), of=of))
 
 
 def _records_of(db: sqlite3.Connection, in_job_file: int, job_file: str, *, query: str) -> Iterator[Record]:
@@ -204,7 +215,7 @@ def _records_of(db: sqlite3.Connection, in_job_file: int, job_file: str, *, quer
 # Jobs that left and were never paid for are nothing that anybody needs to hear of.
 _RECORDS = """
 SELECT *, {among} AS selected FROM standing
-WHERE in_job_file = ? AND job_file = ? AND (position, key) > (?, ?) AND {sent}
+WHERE in_job_file = ? AND job_file = ? AND (position, key) > (?, ?) AND {of}
   AND (in_job_file OR EXISTS (SELECT 1 FROM submissions WHERE job = standing.key AND state <> 'not_accepted'))
 ORDER BY position, key LIMIT ?"""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rich.cells import cell_len
@@ -98,6 +98,14 @@ class Attention:
         if len(group.lines) < SHOWN:
             prompt = record.prompt[: 4 * self._width]
             group.lines.append(_Line(record.id, str(record.source), prompt))
+
+    def add_new(self, first: Sequence[Record], number: int) -> None:
+        """Count jobs that nothing was ever sent for; ``first`` are as many of them as can be shown."""
+        for record in first:
+            self.add(record)
+        if first:
+            group = self._group(Standing.PENDING, "", "", in_job_file=True, charged=False)
+            group.number += number - len(first)
 
     def _group(self, where: Standing, code: str, message: str, *, in_job_file: bool, charged: bool) -> _Group:
         # The service's codes each have one meaning, whatever it says with them; our own words may have several.

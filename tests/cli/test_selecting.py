@@ -59,6 +59,22 @@ async def test_a_selection_that_matches_nothing_is_a_mistake(house: House, comma
     assert "no job matches --only 'cat*'" in ended.err
 
 
+async def test_jobs_that_were_never_sent_are_told_with_the_command_for_them(house: House) -> None:
+    """The first of them by name, the others by number, whatever was sent before them."""
+    house.write(JOBS)
+    await house.run("jobs.yaml", "--only", "fox3")
+    status = await house.run("status", "jobs.yaml")
+    assert "11 jobs not submitted\n    fox0 " in status.out
+    assert "    fox10 " in status.out
+    assert "    and 1 more: see " in status.out
+    assert "  Carry on:\n    batchgen jobs.yaml" in status.out
+    few = await house.run("status", "jobs.yaml", "--only", "fox3", "--only", "fox5")
+    assert "1 job not submitted\n    fox5 " in few.out
+    assert "more: see" not in few.out
+    none = await house.run("status", "jobs.yaml", "--only", "fox3")
+    assert "not submitted" not in none.out
+
+
 async def test_jobs_are_ordered_again_or_dismissed_by_selection(house: House) -> None:
     """Only those selected, and of them only those that it can be done with."""
     house.sim.fault(Call.SUBMIT, Code(code=1026), Conditions())
