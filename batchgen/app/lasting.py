@@ -69,10 +69,15 @@ def edition(settings: Settings, said: str | None, last: Lasting, starts: date | 
 def _said(settings: Settings, said: str) -> str:
     if settings.edition is None:
         raise ConfigError('--edition needs an edition in the job file, such as `edition: "{date}"`')
+    if "{" in said and "{{" not in settings.edition:  # else it may be what the job file says itself
+        raise ConfigError(f"--edition {said}: it is taken to the letter; {_EXAMPLE}")
     try:
         return checked_edition(said)
     except Wrong as wrong:
-        raise ConfigError(f"--edition {wrong.message}; {wrong.remedy}") from None
+        raise ConfigError(f"--edition {wrong.message}; {_EXAMPLE}") from None
+
+
+_EXAMPLE = "write for example 2026-07-31, or leave it out for that of today"
 
 
 def told(given: Sequence[tuple[str, str]]) -> str:

@@ -61,6 +61,22 @@ async def test_what_is_said_of_a_table_is_checked(house: House, words: tuple[str
     assert message in ended.err
 
 
+@pytest.mark.parametrize("said", ["{date}", "{dat}", " ", "x" * 61])
+async def test_an_edition_that_is_said_is_no_pattern(house: House, said: str) -> None:
+    """Taken to the letter, `{date}` would be one edition for all days."""
+    house.write([{"id": "fox", "prompt": "a fox"}], edition="{date}")
+    ended = await house.run("jobs.yaml", "--edition", said)
+    assert (ended.code, house.sim.records) == (2, [])
+    assert "write for example 2026-07-31" in ended.err
+
+
+async def test_an_edition_with_braces_of_its_own_can_be_said(house: House) -> None:
+    """As the commands that are shown do."""
+    house.write([{"id": "fox", "prompt": "a fox"}], edition="{{v}} {date}")
+    assert (await house.run("jobs.yaml", "--edition", "{v} 2026-01-01")).code == 0
+    assert house.row("fox-v-2026-01-01")["edition"] == "{v} 2026-01-01"
+
+
 async def test_rows_come_from_standard_input(house: House) -> None:
     """As JSON lines."""
     put(house, "jobs.yaml", "jobs: [{from: '-'}]\n")
