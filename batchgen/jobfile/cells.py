@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from batchgen.model import Source
 _METADATA = "metadata"
 _REQUEST = frozenset(REQUEST)
 _MAY_BE_LARGE = frozenset({int, dict, list})
+_WHOLE = re.compile(r"-?[0-9]+\.0+")  # columns of whole numbers with gaps come as floats
 _MOST_KNOWN = 10_000  # readings that are remembered
 
 
@@ -80,11 +82,14 @@ class RowReader:
     def _scalar(self, value: object) -> Scalar:
         """The value as it would stand in a job file."""
         if isinstance(value, str):
-            return Scalar(value.strip(), not self.typed, 1, 1)
+            text = value.strip()
+            if not self.typed and _WHOLE.fullmatch(text):
+                text = text.partition(".")[0]
+            return Scalar(text, not self.typed, 1, 1)
         if isinstance(value, bool):
             return Scalar("true" if value else "false", plain=True, line=1, column=1)
         if isinstance(value, float) and value.is_integer():
-            value = int(value)  # columns of whole numbers with gaps come as floats
+            value = int(value)
         return Scalar(str(value), plain=True, line=1, column=1)
 
 

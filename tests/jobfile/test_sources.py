@@ -163,6 +163,19 @@ def test_rows_and_combinations_go_together(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("cell", "seconds"), [("6.0", 6), (" 10.00 ", 10), ("", None)])
+def test_whole_numbers_may_have_come_through_a_column_with_gaps(
+    tmp_path: Path, cell: str, seconds: int | None
+) -> None:
+    """Which tools for tables then write as 6.0; in the metadata and in texts it stays as it was."""
+    table(tmp_path, "a.csv", f"prompt,n\nx,{cell}\ny,10\n")
+    jobs = jobs_of(tmp_path, "jobs: [{from: a.csv, columns: {duration: n}, prompt: '{prompt}'}]\n")
+    assert [job.request.duration for job in jobs] == [seconds, 10]
+    if cell:
+        jobs = jobs_of(tmp_path, "jobs: [{from: a.csv, prompt: '{prompt}{n}'}]\n")
+        assert jobs[0].request.prompt == f"x{cell}"
+
+
 def test_a_pattern_takes_the_files_by_their_names(tmp_path: Path) -> None:
     """Of one kind or several; paths are relative to the job file."""
     (tmp_path / "data").mkdir()
@@ -208,6 +221,7 @@ BAD: list[tuple[str, str | bytes, str, int | None, str, str]] = [
         '(column "seconds") must be 6 or 10, not',
         "",
     ),
+    ("a.csv", CSV + "x,6.5\n", "columns: {duration: seconds}", 2, "not the number 6.5", ""),
     ("a.csv", CSV + "x,6s\n", "columns: {duration: seconds}", 2, "must be 6 or 10", "write 6"),
     ("a.csv", CSV + f"{'x' * 2001},6\n", "", 2, "2,001 characters", "shorten"),
     ("a.csv", CSV + '\n"  ",6\n', "", 3, "there is no prompt here", "`prompt`"),
