@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from batchgen.polling.ages import EDGES, LAST, nearest
 from batchgen.polling.estimate import Estimate, Interval, estimate
@@ -16,7 +16,8 @@ HURRIED, UNHURRIED = 0.027, 0.045
 _SLOWEST = 0.5  # likewise, when the ceiling on questions forbids more
 
 _FEWEST = 3  # ended tasks from which on there is something to plan with
-_RECENT = 64  # tasks whose intervals are kept as they were seen
+_RECENT = 64  # tasks whose intervals are kept as they were seen, at the most
+_FOLD = 16  # of them are shared out at a time: that walks through all that is kept
 _MEMORY = 200.0  # tasks after which an earlier one counts for a third
 _LEAST, _MOST = 1e-3, 1e9  # weights that can be meant
 _PAUSE = 0.25  # seconds between two looks at the news, at the least
@@ -77,7 +78,7 @@ class Learner:
         self.leave(mark)
         self._unlearnt += 1
         if len(self._recent) >= _RECENT:
-            self._keep(self._recent.popleft())
+            self._keep([self._recent.popleft() for _ in range(_FOLD)])
         by = min(LAST, max(mark + 1, nearest(age)))
         self._recent.append((min(mark, by - 1), by))
         self.changed = True
@@ -88,21 +89,23 @@ class Learner:
         if not self._running[mark]:
             del self._running[mark]
 
-    def _keep(self, interval: Interval) -> None:
+    def _keep(self, intervals: Sequence[Interval]) -> None:
         """What is no longer recent is shared out as the belief has it, and follows the service's speed."""
         believed = self._estimate
-        if believed is None or self._unlearnt > _RECENT // 4:
+        if believed is None or self._unlearnt >= _FOLD:
             believed = self._learn()
         fade = 1.0 - 1.0 / _MEMORY
         if believed.trust < 1.0:
             fade *= believed.trust ** (2.0 / _RECENT)
+        fade **= len(intervals)
         shift = believed.shift
         if shift:
             self._kept = _moved(self._kept, shift)
             self._estimate = None
         self._kept = {at: weight * fade for at, weight in self._kept.items() if weight > _LEAST}
-        for at, share in believed.share(*interval).items():
-            self._kept[at] = self._kept.get(at, 0.0) + share
+        for interval in intervals:
+            for at, share in believed.share(*interval).items():
+                self._kept[at] = self._kept.get(at, 0.0) + share
         self._weight = sum(self._kept.values())
 
     def export(self) -> dict[float, float]:
