@@ -105,7 +105,7 @@ def reuse(
     with Ledger.scratch(source.ledger, origin=None, now=now()) as theirs:
         found = iter(theirs.ask(lambda db: offers(db, simulated=place.simulated)))
         while done < left and not stopped() and (batch := list(itertools.islice(found, _BATCH))):
-            done += _take_batch(ledger, source.output, batch, takers, put, now(), trouble)
+            done += _take_batch(ledger, source.output, batch, takers, put, now(), trouble, stopped)
     return Outcome(
         folder=takers.folder, reused=done, unusable=tuple(trouble[:_SHOWN]), unusable_number=len(trouble)
     )
@@ -126,13 +126,14 @@ def _take_batch(
     put: Put,
     at: datetime,
     trouble: list[str],
+    stopped: Callable[[], bool],
 ) -> int:
     """Find a job for each offer; where a clip proves to be damaged, the others of its request may serve."""
     done, before = 0, -1
     while batch and len(trouble) > before:
         before = len(trouble)
         pairs = ledger.change(partial(_intend_all, batch=batch, takers=takers))
-        done += _take_all(ledger, theirs, pairs, put, at, trouble)
+        done += _take_all(ledger, theirs, pairs, put, at, trouble, stopped)
         used = {offer.task_id for offer, _ in pairs}
         batch = [offer for offer in batch if offer.task_id not in used]
     return done
@@ -145,10 +146,17 @@ def _take_all(
     put: Put,
     at: datetime,
     trouble: list[str],
+    stopped: Callable[[], bool],
 ) -> int:
-    """Put the files under their names, then write down what became of each; how many were taken."""
+    """Put the files under their names, then write down what became of each; how many were taken.
+
+    Copies can take long: once stopped, the rest of the batch is as if it had never been meant.
+    """
     there, not_there = list[int](), list[int]()
     for offer, taking in pairs:
+        if stopped():
+            not_there.append(taking.job_key)
+            continue
         try:
             put(inside(theirs, offer.file), taking.file, offer.clip)
         except DownloadError as error:

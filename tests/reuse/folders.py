@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,11 +54,17 @@ class Folder(Desk):
         path.write_text("jobs: [{prompt: x}]", "utf-8")
         return replace(resolve(path, Options(output=self.output)), name=JOB_FILE)
 
-    def take_from(self, other: Path, *, among: Among = Among.EVERY) -> Outcome:
+    def take_from(
+        self,
+        other: Path,
+        *,
+        among: Among = Among.EVERY,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Outcome:
         """Reuse what stands there."""
         self.ledger.among = among
         source = Source(output=other, ledger=other / "ledger.sqlite3")
-        return reuse(self.ledger, self.place, source, self.now)
+        return reuse(self.ledger, self.place, source, self.now, stopped=stopped)
 
     def settle(self) -> None:
         """What every command does when it opens the ledger."""

@@ -89,6 +89,17 @@ def test_each_clip_serves_one_job(other: Folder, ours: Folder) -> None:
     ours.check_files()
 
 
+def test_a_signal_is_heeded_between_two_clips(other: Folder, ours: Folder) -> None:
+    """What was taken by then stays taken, and the rest is taken when the same command carries on."""
+    ours.has(job("a", "fox"), job("b", "fox"), job("c", "cat"))
+    looks = iter([False, False, True])  # before the batch, and before each clip
+    assert ours.take_from(other.output, stopped=lambda: next(looks, True)).reused == 1
+    assert len(reused(ours)) == 1
+    ours.check_files()
+    assert ours.take_from(other.output).reused == 2
+    ours.check_files()
+
+
 async def test_what_was_made_here_is_not_taken_back(other: Folder, ours: Folder) -> None:
     """A clip of ours that another folder reused is no second clip."""
     await ours.ledger.start_writing()
