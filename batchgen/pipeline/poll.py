@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Callable
 from contextlib import suppress
@@ -72,6 +73,7 @@ class Poller:
         self._asking: set[asyncio.Task[None]] = set()
         self._calls = Calls()
         self._limits_in_a_row = 0
+        self._limited_at = -math.inf  # when the last limit was met, on the loop's clock
         self._news = Pulse()  # the agenda has another first item
         self._gate = asyncio.Semaphore(QUESTIONS)
         self._hopeless = 0
@@ -177,7 +179,7 @@ class Poller:
         except NotFound as error:
             return await self._not_found(watched, error)
         except ServiceError as error:
-            return self._trouble(watched, error)
+            return self._trouble(watched, error, left)
         return await self._heard(watched, state, left)
 
     async def _heard(self, watched: Watched, state: TaskState, left: float) -> float | None:
@@ -222,8 +224,8 @@ class Poller:
         )
         self._flow.changed(submission, Status.SUBMITTED, Status.FAILED, fault=fault)
 
-    def _trouble(self, watched: Watched, error: ServiceError) -> float:
-        """No answer this time: seconds until the next question."""
+    def _trouble(self, watched: Watched, error: ServiceError, left: float) -> float:
+        """No answer to the question that left then: seconds until the next one."""
         now = self._flow.clock()
         if watched.troubles == 0:
             watched.troubled_at = now
@@ -236,15 +238,21 @@ class Poller:
             case Halting():
                 self._flow.halt(halt_for(error))
             case RateLimited():
-                self._limits_in_a_row += 1
-                pause = error.retry_after
-                if pause is None:
-                    draw = random.random()  # noqa: S311  no secret
-                    pause = full_jitter(self._limits_in_a_row, first=1.0, ceiling=_BACKOFF_CEILING, draw=draw)
-                self._spacing.pause(self._flow.clock() + pause)
+                self._spacing.pause(now + self._limited(error.retry_after, left, now))
             case Transient():
                 return max(wait, error.retry_after or 0.0)
         return wait
+
+    def _limited(self, retry_after: float | None, left: float, now: float) -> float:
+        """Seconds for which no question should leave: many that left before the last refusal met one limit."""
+        if left >= self._limited_at:
+            self._limits_in_a_row += 1
+            self._limited_at = now
+        elif retry_after is None:
+            return 0.0
+        draw = random.random()  # noqa: S311  no secret
+        pause = full_jitter(self._limits_in_a_row, first=1.0, ceiling=_BACKOFF_CEILING, draw=draw)
+        return pause if retry_after is None else retry_after
 
     async def _not_found(self, watched: Watched, error: NotFound) -> float | None:
         """Keep the state and ask again; gone for good only after a day in which other tasks did answer."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
+from unittest import mock
 
 import pytest
 from fakes import now
@@ -172,6 +173,19 @@ async def test_a_limit_on_questions_slows_all_of_them() -> None:
     await scene.run()
     asked = sorted(scene.log.times("query"))
     assert max(later - earlier for earlier, later in pairwise(asked)) > 49.0
+    scene.assert_all_succeeded()
+
+
+async def test_a_limit_that_many_questions_meet_at_once_is_one_limit() -> None:
+    """Those in the air together are refused together: the pause stays that of a few refusals."""
+    scene = Scene(jobs=30, in_flight=30, polling=Polling(max_per_second=None))
+    scene.service.on_query = lambda _job, n: RateLimited("1002", "slow") if n == 2 else None
+    with mock.patch("batchgen.pipeline.poll.random.random", return_value=0.999):
+        await scene.run()
+    asked = sorted(scene.log.times("query"))
+    assert (
+        max(later - earlier for earlier, later in pairwise(asked)) < 10.0
+    )  # thirty in a row would make it a minute
     scene.assert_all_succeeded()
 
 
