@@ -1,4 +1,4 @@
-"""How a run grows from 100 jobs to 10,000, and to 100,000 when BATCHGEN_BENCH_LARGE is set: all beside 1,000 jobs.
+"""How a run grows from 100 jobs to 20,000, and to 100,000 when BATCHGEN_BENCH_LARGE is set: all beside 1,000 jobs.
 
 The simulated service answers at once and its tasks take next to no time, so what is seen is our own cost, and the
 service's, which shares the machine.
@@ -21,7 +21,7 @@ _IN_FLIGHT = 200
 
 def measure(repeats: int, *, quick: bool) -> Iterator[Finding]:
     """Each size in turn, from the smallest."""
-    sizes = [100, _BESIDE] if quick else [100, _BESIDE, 10_000]
+    sizes = [100, _BESIDE] if quick else [100, _BESIDE, 20_000]
     sizes += [100_000] * bool(os.environ.get("BATCHGEN_BENCH_LARGE"))
     used: dict[int, list[Used]] = {size: [] for size in sizes}
     with serving(median=0.05) as base_url:
