@@ -56,6 +56,8 @@ from hailuo.scripted_service import (
 
 KEY = "sk-Zq0123456789abcdefXY"
 QUICK = Timeouts(connect=0.2, get=0.3, post=0.4)
+#: For a service that is there: a busy machine may take long to connect, and that would be another trouble.
+THERE = Timeouts(connect=0.9, get=1.0, post=1.1)
 OK = {"status_code": 0, "status_msg": "success"}
 ACCEPTED: dict[str, object] = {"task_id": "335492703728059", "base_resp": OK}
 LINK = "https://h/a%2Fb.mp4?Expires=1&Signature=9Z%2B%3D"
@@ -95,7 +97,7 @@ async def asked_of(act: Act, call: str) -> tuple[ServiceError, ScriptedService]:
 
     The library may send a GET again by itself when its connection was cut; never a POST.
     """
-    async with scripted(act) as service, Hailuo(service.base_url, KEY, timeouts=QUICK) as client:
+    async with scripted(act) as service, Hailuo(service.base_url, KEY, timeouts=THERE) as client:
         error = await error_of(call, client)
     assert 1 <= len(service.asked) == service.connections <= most_requests(call)
     return error, service
@@ -310,7 +312,7 @@ async def test_a_megabyte_of_headers(call: str) -> None:
     many = "".join(f"X-{number}: {'a' * 1000}\r\n" for number in range(1000)).encode()
     body = json.dumps({"status": "Processing", "file": {"download_url": LINK}, "task_id": "7"}).encode()
     raw = HEAD + many + b"Content-Length: %d\r\n\r\n" % len(body) + body
-    async with scripted(sends(raw)) as service, Hailuo(service.base_url, KEY, timeouts=QUICK) as client:
+    async with scripted(sends(raw)) as service, Hailuo(service.base_url, KEY, timeouts=THERE) as client:
         try:
             assert await CALLS[call](client) in ("7", Running(), Links(url=LINK))
         except (OutcomeUnknown, Transient) as error:
@@ -355,7 +357,7 @@ async def test_a_connection_cut_before_the_request_was_read() -> None:
     """The connection stood, so nothing is proven, whatever the service has read; and nobody tries again."""
     for reset in (False, True):
         cut = scripted(sends(b"", reset=reset), read_first=False)
-        async with cut as service, Hailuo(service.base_url, KEY, timeouts=QUICK) as client:
+        async with cut as service, Hailuo(service.base_url, KEY, timeouts=THERE) as client:
             assert type(await error_of("submit", client)) is OutcomeUnknown
         assert service.connections == 1
 
@@ -373,7 +375,7 @@ async def test_a_client_outlives_trouble() -> None:
         turn = len(service.asked) - 1
         await (troubles[turn] if turn < len(troubles) else says({"status": "Processing"}))(service, peer)
 
-    async with scripted(act) as service, Hailuo(service.base_url, KEY, timeouts=QUICK) as client:
+    async with scripted(act) as service, Hailuo(service.base_url, KEY, timeouts=THERE) as client:
         while len(service.asked) < len(troubles):
             assert type(await error_of("query", client)) is Transient
         assert await client.query("7") == Running()
@@ -610,7 +612,7 @@ def test_any_bytes_on_the_wire_end_in_our_errors(raw: bytes, call: str) -> None:
     expected = (OutcomeUnknown, NotAccepted, Refused) if call == "submit" else (Transient, NotFound)
 
     async def ask() -> None:
-        async with scripted(sends(raw)) as service, Hailuo(service.base_url, KEY, timeouts=QUICK) as client:
+        async with scripted(sends(raw)) as service, Hailuo(service.base_url, KEY, timeouts=THERE) as client:
             with suppress(*expected):
                 await CALLS[call](client)
         assert len(service.asked) <= most_requests(call)
