@@ -29,6 +29,8 @@ def write_in_place() -> None:
     """A clip grows under its final name instead of getting it when it is whole."""
 
     def written(source: Path, target: Path) -> bool:
+        if not source.exists():  # the clip has its name already, as after a kill a moment later
+            return False
         content = source.read_bytes()
         with target.open("wb", buffering=0) as file:
             for half in (content[: len(content) // 2], content[len(content) // 2 :]):
