@@ -206,8 +206,11 @@ class Service(Protocol):
 class Fetcher(Protocol):
     """Fetches a clip into a partial file and checks it.  Raises DownloadError or DiskFull."""
 
-    async def fetch(self, links: Links, part: Path, task_id: str, /) -> Clip:
-        """Continue ``part`` if it is of this task; on return it is a whole, flushed, verified video."""
+    async def fetch(self, links: Links, part: Path, task_id: str, /, *, first: bool) -> Clip:
+        """Continue ``part`` if it is of this task; on return it is a whole, flushed, verified video.
+
+        ``first``: no earlier try, of this run or another, can have left anything of this task.
+        """
 
 
 class Store(Protocol):

@@ -227,15 +227,17 @@ class FakeFetcher:
         self.log = log
         self.on_fetch: Callable[[str, int], float | Exception] = lambda _job, _n: 1.0
         self.links: dict[str, list[str]] = {}
+        self.firsts: dict[str, list[bool]] = {}
         self.running = self.most_at_once = 0
 
-    async def fetch(self, links: Links, part: Path, task_id: str) -> Clip:
+    async def fetch(self, links: Links, part: Path, task_id: str, *, first: bool) -> Clip:
         """Gather one clip."""
         file_id = links.url.split("/", 4)[4]
         job = file_id.removeprefix("file of ")
         assert part == Path(f"{job}.part")
         assert task_id in {f"task of {job}", f"task of {job} 2"}
         self.links.setdefault(job, []).append(links.url)
+        self.firsts.setdefault(job, []).append(first)
         self.log.add("fetch", job)
         outcome = self.on_fetch(job, len(self.links[job]))
         self.running += 1

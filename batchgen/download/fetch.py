@@ -30,7 +30,9 @@ from batchgen.download.answers import (
 )
 from batchgen.download.intake import Intake, TooLarge
 from batchgen.download.links import checked_link, redirected
-from batchgen.download.partfile import PIECE_BYTES, PartFile
+from batchgen.download.memory import Loan, Memory
+from batchgen.download.partfile import PartFile
+from batchgen.download.sockets import roomy_sockets
 from batchgen.download.trouble import network_errors, said_of
 from batchgen.errors import ConfigError, DownloadError, LinkExpired, LinkUnusable, NotAVideo
 from batchgen.model import Clip, Links
@@ -42,6 +44,8 @@ MAX_REDIRECTS = 5
 MAX_CLIP_BYTES = Limits().max_clip_bytes
 #: Seconds without a byte, or without a connection, after which a try is given up.
 SILENCE = 30.0
+#: Bytes of a body that may wait for the task that reads it.
+_AHEAD_BYTES = 512 * 1024
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
@@ -56,7 +60,7 @@ def video_session() -> aiohttp.ClientSession:
     caller to bound.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0),
+        connector=aiohttp.TCPConnector(limit=0, socket_factory=roomy_sockets()),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         requote_redirect_url=False,
@@ -88,11 +92,13 @@ class HttpFetcher:
         self._silence = silence
         self._progress = progress or (lambda _: None)
         self._now = now
+        self._memory = Memory()
         self._proxy = lru_cache(maxsize=64)(_proxy)  # to read the environment takes as long as the request
 
-    async def fetch(self, links: Links, part: Path, task_id: str = "", /) -> Clip:
+    async def fetch(self, links: Links, part: Path, task_id: str = "", /, *, first: bool = False) -> Clip:
         """Continue ``part`` if it is of this task; on return it is a whole, flushed, verified video.
 
+        ``first``: no earlier try can have left anything of this task, so that nobody need look.
         Raises DownloadError (of the kind that leaves most hope, when both links fail) or DiskFull.
         """
         failures: list[DownloadError] = []
@@ -100,19 +106,20 @@ class HttpFetcher:
             if url is None:
                 continue
             try:
-                return await self._fetch_from(url, PartFile(part, task_id))
+                return await self._fetch_from(url, PartFile(part, task_id), first=first)
             except (TooLarge, _Interrupted):
                 raise
             except DownloadError as error:
                 failures.append(error)
+                first = False
         raise min(failures, key=_hopelessness)
 
-    async def _fetch_from(self, url: str, part: PartFile) -> Clip:
+    async def _fetch_from(self, url: str, part: PartFile, *, first: bool) -> Clip:
         link = checked_link(url, allow_http=self._allow_http)
         try:
-            begun = await disk.in_thread(part.begun)
-            with said_of(url):
-                return await self._completed(link, part, begun)
+            begun = None if first else await disk.in_thread(part.begun)
+            with said_of(url), self._memory.lending() as loan:
+                return await self._completed(link, part, begun, loan)
         except (NotAVideo, TooLarge):
             await disk.in_thread(part.discard)
             raise
@@ -120,17 +127,19 @@ class HttpFetcher:
             if part.is_open:
                 await disk.in_thread(part.close)
 
-    async def _completed(self, link: URL, part: PartFile, begun: Begun | None) -> Clip:
-        last: list[bytes] | None = []
+    async def _completed(self, link: URL, part: PartFile, begun: Begun | None, loan: Loan) -> Clip:
+        last: list[memoryview] | None = []
         if begun is not None and begun.total == begun.size:
             part.opens_by(partial(part.resume, begun))
         else:
-            last = await self._gather(link, part, begun)
+            last = await self._gather(link, part, begun, loan)
             if last is None:
-                last = await self._gather(link, part, None)
+                last = await self._gather(link, part, None, loan)
         return await disk.in_thread(part.sealed, last or [])
 
-    async def _gather(self, link: URL, part: PartFile, begun: Begun | None) -> list[bytes] | None:
+    async def _gather(
+        self, link: URL, part: PartFile, begun: Begun | None, loan: Loan
+    ) -> list[memoryview] | None:
         """One answer of the host, on disk but for its last pieces; ``None`` when the whole must be asked for."""
         with network_errors(self._silence):
             async with self._answer(link, begun) as (response, asked):
@@ -140,26 +149,26 @@ class HttpFetcher:
                     part.opens_by(partial(part.resume, asked))
                     return []
                 if isinstance(what, Rest) and asked is not None:
-                    return await self._continue(response, part, asked, what)
+                    return await self._continue(response, part, asked, what, loan)
                 if isinstance(what, Whole):
-                    return await self._begin(response, part, what, fresh=begun is None)
+                    return await self._begin(response, part, what, loan, fresh=begun is None)
         return None
 
     async def _continue(
-        self, response: aiohttp.ClientResponse, part: PartFile, begun: Begun, rest: Rest
-    ) -> list[bytes]:
+        self, response: aiohttp.ClientResponse, part: PartFile, begun: Begun, rest: Rest, loan: Loan
+    ) -> list[memoryview]:
         part.opens_by(partial(part.resume, begun))
-        intake = self._intake(begun.size, rest.total)
+        intake = self._intake(begun.size, rest.total, loan)
         return await self._taken(response, part, intake, before=begun.size, resumable=True)
 
     async def _begin(
-        self, response: aiohttp.ClientResponse, part: PartFile, whole: Whole, *, fresh: bool
-    ) -> list[bytes]:
+        self, response: aiohttp.ClientResponse, part: PartFile, whole: Whole, loan: Loan, *, fresh: bool
+    ) -> list[memoryview]:
         """``fresh``: nothing was asked to be continued, so that the host may still prove able to."""
         strong = validator(response.headers)
         begun = Begun(size=0, place=_place(response.url), validator=strong, total=whole.total)
         part.opens_by(partial(part.start, begun))
-        intake = self._intake(0, whole.total)
+        intake = self._intake(0, whole.total, loan)
         return await self._taken(response, part, intake, before=0, resumable=fresh and strong is not None)
 
     async def _taken(
@@ -170,7 +179,7 @@ class HttpFetcher:
         *,
         before: int,
         resumable: bool,
-    ) -> list[bytes]:
+    ) -> list[memoryview]:
         async with intake.reading(response.content) as reader:
             try:
                 with network_errors(self._silence):
@@ -180,13 +189,14 @@ class HttpFetcher:
                     raise _Interrupted(str(error)) from error.__cause__
                 raise
 
-    def _intake(self, before: int, total: int | None) -> Intake:
+    def _intake(self, before: int, total: int | None, loan: Loan) -> Intake:
         return Intake(
             before=before,
             total=total,
             most=self._max_clip_bytes,
             window=self._silence,
             progress=self._progress,
+            loan=loan,
         )
 
     @asynccontextmanager
@@ -214,7 +224,7 @@ class HttpFetcher:
                 allow_redirects=False,
                 auto_decompress=False,
                 proxy=self._proxy(str(link.origin())),
-                read_bufsize=PIECE_BYTES // 2,
+                read_bufsize=_AHEAD_BYTES,
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=self._silence, sock_read=self._silence
                 ),

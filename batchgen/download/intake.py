@@ -1,7 +1,7 @@
-"""Takes a body from the network to the partial file, a megabyte at a time, within bounds.
+"""Takes a body from the network to the partial file, some megabytes at a time, within bounds.
 
 A task of its own reads the body: what has come when a connection breaks is kept only if somebody was
-reading, and while one megabyte is written the next one comes.
+reading, and while one piece is written the next one comes.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ from aiofiles.threadpool.binary import AsyncFileIO
 
 from batchgen import mp4
 from batchgen.download import disk
-from batchgen.download.partfile import PIECE_BYTES, PartFile
+from batchgen.download.memory import PIECE_BYTES, Loan
+from batchgen.download.partfile import PartFile
 from batchgen.errors import DownloadError, LinkUnusable
 
 #: A body that brings fewer bytes in a whole window of time than this drips.
 DRIP_BYTES = 4096
 #: Seconds of fetching that are not worth a second file beside the first.
 NOTE_AFTER = 1.0
-#: Bytes that may wait for the disk.
-_MOST_WAITING = 2 * PIECE_BYTES
 
 
 class TooLarge(LinkUnusable):
@@ -36,22 +35,31 @@ class Intake:
     """One body on its way to disk.
 
     ``before`` is what is on disk already, ``total`` the size of the whole clip if the host told it, ``most``
-    what a clip may have, all in bytes; ``window`` is in seconds.  Raises TooLarge.
+    what a clip may have, all in bytes; ``window`` is in seconds; ``loan`` is where the memory comes from: three
+    pieces of it at the most.  Raises TooLarge.
     """
 
     def __init__(
-        self, *, before: int, total: int | None, most: int, window: float, progress: Callable[[int], None]
+        self,
+        *,
+        before: int,
+        total: int | None,
+        most: int,
+        window: float,
+        progress: Callable[[int], None],
+        loan: Loan,
     ) -> None:
         if total is not None and total > most:
             raise TooLarge(f"the clip is too large: {total} bytes, at most {most} are allowed")
-        self._total, self._most, self._progress = total, most, progress
+        self._total, self._most, self._progress, self._loan = total, most, progress, loan
         self._size = before  # bytes of the clip that have come so far
         self._may_write = (
             before > 0
         )  # from the beginning only what begins as a video, and nothing after a gap
         self._pace = _Pace(window)
-        self._waiting: list[bytes] = []  # pieces that have come and are not on disk
-        self._waiting_bytes = 0
+        self._full: list[memoryview] = []  # pieces that wait for the disk
+        self._piece = loan.take()
+        self._filled = 0  # bytes of it
         self._began, self._noted = asyncio.get_running_loop().time(), False
         self._news, self._room = asyncio.Event(), asyncio.Event()
 
@@ -66,33 +74,33 @@ class Intake:
             reader.cancel()
             await asyncio.wait([reader])
 
-    async def put(self, reader: asyncio.Task[None], part: PartFile) -> list[bytes]:
+    async def put(self, reader: asyncio.Task[None], part: PartFile) -> list[memoryview]:
         """Put the body at the end of the partial file; the last pieces are left to who seals it.
 
         When the body breaks off, all that has come is on disk.  Raises NotAVideo before a byte is written when it
         does not begin as a video, DownloadError when it is too short, DiskFull.
         """
         try:
-            await self._a_piece()
+            await self._news.wait()
             while not reader.done():
-                await self._write(part)
+                self._news.clear()
+                full = self._take_full()
+                await self._write(part, full)
+                for piece in full:
+                    self._loan.give_back(piece)
                 await self._note(part)
-                await self._a_piece()
+                await self._news.wait()
             await reader
             self._check_end()
         except BaseException:
-            await self._write(part)
+            reader.cancel()  # nothing more is gathered where the thread reads
+            await self._write(part, self._take_all())
             raise
-        return self._waiting
+        return self._take_all()
 
     def _check_end(self) -> None:
         if self._total is not None and self._size != self._total:
             raise DownloadError(f"the clip came with {self._size} of {self._total} bytes")
-
-    async def _a_piece(self) -> None:
-        """Until there is enough to write, or the body is over."""
-        await self._news.wait()
-        self._news.clear()
 
     async def _note(self, part: PartFile) -> None:
         """What has taken long to fetch should not be lost in a crash."""
@@ -100,43 +108,66 @@ class Intake:
             self._noted = True
             await disk.in_thread(part.note)
 
+    # --- what comes -------------------------------------------------------------------------------------
+
     async def _read(self, already: bytes, body: aiohttp.StreamReader) -> None:
         try:
             if already:
                 self._accept(already)
             async for piece in body.iter_any():
                 self._accept(piece)
-                if self._waiting_bytes >= PIECE_BYTES:
-                    self._news.set()
-                while self._waiting_bytes >= _MOST_WAITING:
+                while self._full:
                     self._room.clear()
+                    self._news.set()
                     await self._room.wait()
             self._check_beginning(at_end=True)
         finally:
             self._news.set()
 
-    def _accept(self, piece: bytes) -> None:
-        self._progress(len(piece))
-        self._pace.came(len(piece))
-        self._waiting.append(piece)
-        self._waiting_bytes += len(piece)
-        self._size += len(piece)
+    def _accept(self, data: bytes) -> None:
+        self._progress(len(data))
+        self._pace.came(len(data))
+        self._size += len(data)
         if self._size > self._most:
             self._may_write = False
             raise TooLarge(f"the clip is too large: more than {self._most} bytes")
+        self._gather(memoryview(data))
         self._check_beginning(at_end=False)
+
+    def _gather(self, data: memoryview) -> None:
+        """A piece is full when there is a byte that has no place in it: the last one goes with the sealing."""
+        while data:
+            if self._filled == PIECE_BYTES:
+                self._full.append(self._piece)
+                self._piece, self._filled = self._loan.take(), 0
+            fits = data[: PIECE_BYTES - self._filled]
+            self._piece[self._filled : self._filled + len(fits)] = fits
+            self._filled += len(fits)
+            data = data[len(fits) :]
 
     def _check_beginning(self, *, at_end: bool) -> None:
         """Only the beginning of a clip can be waiting while nothing may be written."""
-        if not self._may_write and (at_end or self._waiting_bytes >= mp4.HEAD_BYTES):
-            mp4.check_head(b"".join(self._waiting)[: mp4.HEAD_BYTES])
+        if self._may_write:
+            return
+        first = self._full[0] if self._full else self._piece[: self._filled]
+        if at_end or len(first) >= mp4.HEAD_BYTES:
+            mp4.check_head(bytes(first[: mp4.HEAD_BYTES]))
             self._may_write = True
 
-    async def _write(self, part: PartFile) -> None:
-        if not self._may_write or not self._waiting:
-            return
-        pieces, self._waiting, self._waiting_bytes = self._waiting, [], 0
+    # --- what goes to the disk --------------------------------------------------------------------------
+
+    def _take_full(self) -> list[memoryview]:
+        full, self._full = self._full, []
         self._room.set()
+        return full
+
+    def _take_all(self) -> list[memoryview]:
+        last, self._filled = self._piece[: self._filled], 0
+        return [*self._take_full(), *([last] if last else [])]
+
+    async def _write(self, part: PartFile, pieces: list[memoryview]) -> None:
+        if not self._may_write or not pieces:
+            return
         file = AsyncFileIO(cast("FileIO", part), asyncio.get_running_loop(), disk.COPIERS)
         await disk.to_its_end(file.writelines(pieces))
 

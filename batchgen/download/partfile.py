@@ -14,24 +14,29 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batchgen import mp4
 from batchgen.download import disk
 from batchgen.download.answers import Begun
+from batchgen.download.bypass import CacheBypass
+from batchgen.download.memory import PIECE_BYTES
 from batchgen.errors import DiskFull, DownloadError, FileTaken
 from batchgen.model import Clip
 
-#: Bytes that are written and hashed in one go: fewer cost more hops between threads, more gain nothing.
-PIECE_BYTES = 1024**2
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 _LINE_BYTES = 4096
 #: Buffers that one call may write, on every common system (IOV_MAX).
 _MOST_PIECES = 1024
 #: Bytes that the check reads at once: mostly the head, and all of the index of a clip of seconds.
 _LOOK_BYTES = 16 * 1024
+#: Bytes of the beginning that are kept in memory for it.
+_HEAD_BYTES = 2 * _LOOK_BYTES
 
 
 def line_beside(part: Path) -> Path:
@@ -42,14 +47,17 @@ def line_beside(part: Path) -> Path:
 class HashingFile(io.FileIO):
     """A file that hashes what is written, in the thread that writes it.
 
-    aiofiles carries it: one hop to a thread writes and hashes a megabyte.
+    aiofiles carries it: one hop to a thread writes and hashes some megabytes.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, cached: bool = True) -> None:
+        """``cached``: whether what is written may stay in the page cache; otherwise it goes past it where it can."""
         super().__init__(descriptor, "r+b")
         self.hash = hashlib.sha256()
         self.size = 0  # bytes written and hashed
         self._torn = False  # a write failed: what would come behind it has no place
+        self._way = CacheBypass(descriptor) if not cached else None
+        self._head = b""  # what the check looks at first
 
     def writelines(self, pieces: Iterable[Any], /) -> None:
         """Write the pieces in order, all of each; after a failure nothing more is written.
@@ -60,6 +68,8 @@ class HashingFile(io.FileIO):
         if self._torn:
             return
         rest = [memoryview(piece) for piece in pieces]
+        if not self.size and rest:
+            self._head = bytes(rest[0][:_HEAD_BYTES])
         try:
             while rest:
                 rest = self._behind(rest, self.writev(rest[:_MOST_PIECES]))
@@ -69,6 +79,8 @@ class HashingFile(io.FileIO):
 
     def writev(self, pieces: Sequence[memoryview]) -> int:
         """Write as much as the system takes at once; how many bytes that was."""
+        if self._way is not None:
+            return self._way.writev(pieces, self.size)
         return os.writev(self.fileno(), pieces)
 
     def _behind(self, pieces: Sequence[memoryview], written: int) -> list[memoryview]:
@@ -91,15 +103,62 @@ class HashingFile(io.FileIO):
             self.size += len(piece)
         self.truncate(size)
 
-    def sealed(self) -> Clip:
-        """The clip, flushed to disk and checked; raises NotAVideo."""
+    def sealed(self, last: Sequence[memoryview] = ()) -> Clip:
+        """The clip, flushed to disk and checked; raises NotAVideo.
+
+        ``last``: what was written last and is still in memory; what the check wants of it is not read again.
+        """
         os.fsync(self.fileno())
-        reader = io.BufferedReader(self, _LOOK_BYTES)
-        try:
-            video = mp4.probe(reader, self.size)
-        finally:
-            reader.detach()
+        remembered = {0: memoryview(self._head)}
+        at = self.size
+        for piece in reversed(last):
+            at -= len(piece)
+            remembered[at] = piece
+        video = mp4.probe(io.BufferedReader(_Recollection(self, remembered), _LOOK_BYTES), self.size)
         return Clip(bytes=self.size, sha256=self.hash.hexdigest(), video=video)
+
+    def read_at(self, at: int, into: memoryview) -> int:
+        """Read what stands at this offset; how many bytes that were."""
+        if self._way is not None:
+            self._way.close()
+        return os.preadv(self.fileno(), [into], at)
+
+
+class _Recollection(io.RawIOBase):
+    """A file as a stream, of which some stretches are still in memory."""
+
+    def __init__(self, file: HashingFile, remembered: Mapping[int, memoryview]) -> None:
+        self._file, self._remembered = file, remembered
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Only from the beginning."""
+        if whence != io.SEEK_SET:
+            raise io.UnsupportedOperation("seek from elsewhere than the beginning")
+        self._at = offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        into = memoryview(buffer)
+        for start, piece in self._remembered.items():
+            found = piece[self._at - start :] if self._at >= start else piece[:0]
+            if found:
+                count = min(len(found), len(into))
+                into[:count] = found[:count]
+                break
+        else:
+            count = self._file.read_at(self._at, into)
+        self._at += count
+        return count
 
 
 class PartFile:
@@ -123,13 +182,17 @@ class PartFile:
         """
         with disk.disk_errors(self.path):
             disk.make_folders(self.path.parent)
-            kind = disk.kind_of(self.path)
-            if kind is None:
+            if not self._check_kind():
                 return None
-            if kind != "file":
-                raise FileTaken(f"{self.path}: {kind} stands where the clip is to be gathered")
             there = self.path.lstat()
         return None if there.st_nlink > 1 or not there.st_size else self._read_line(there.st_size)
+
+    def _check_kind(self) -> bool:
+        """Whether a file of ours may stand under the name; raises FileTaken for what is none."""
+        kind = disk.kind_of(self.path)
+        if kind not in {None, "file"}:
+            raise FileTaken(f"{self.path}: {kind} stands where the clip is to be gathered")
+        return kind is not None
 
     def opens_by(self, opening: Callable[[], None]) -> None:
         """Do this, ``start`` or ``resume``, before the first byte is written or the clip sealed."""
@@ -140,7 +203,7 @@ class PartFile:
         if opening is not None:
             opening()
 
-    def writelines(self, pieces: Iterable[bytes]) -> None:
+    def writelines(self, pieces: Iterable[memoryview]) -> None:
         """Write and hash all of the pieces; nothing more once something has failed."""
         self._open()
         if self.file is not None:
@@ -149,10 +212,22 @@ class PartFile:
 
     def start(self, begun: Begun) -> None:
         """Begin from nothing: whatever was there is removed, the line that says of what it was above all."""
-        self.discard()
         with disk.disk_errors(self.path):
-            self.file = HashingFile(disk.open_new(self.path))
+            if disk.remove(self._line):
+                disk.sync_folder(self.path.parent)
+            self.file = HashingFile(self._made(), cached=False)
         self._unnoted = begun
+
+    def _made(self) -> int:
+        """A new file under the name.  What a look would have told beforehand shows when it can't be made."""
+        try:
+            return disk.open_new(self.path)
+        except FileNotFoundError:
+            disk.make_folders(self.path.parent)
+        except FileExistsError:
+            self._check_kind()
+            self.discard()
+        return disk.open_new(self.path)
 
     def note(self) -> None:
         """Let the next try continue what is there, also after a crash."""
@@ -183,14 +258,14 @@ class PartFile:
         """Bytes that are on disk and hashed."""
         return self.file.size if self.file else 0
 
-    def sealed(self, last: Iterable[bytes] = ()) -> Clip:
+    def sealed(self, last: Sequence[memoryview] = ()) -> Clip:
         """The clip with its last pieces, flushed to disk and checked; raises NotAVideo."""
         self.writelines(last)
         if self.file is None:
             raise DownloadError(f"{self.path}: nothing was fetched")
         with disk.disk_errors(self.path):
             try:
-                clip = self.file.sealed()
+                clip = self.file.sealed(last)
             except OSError:
                 self._unnoted = None
                 disk.remove(self._line)  # what could not be flushed may be gone, whatever a reader sees now

@@ -14,7 +14,8 @@ import shutil
 from pathlib import Path
 
 from batchgen.download import disk
-from batchgen.download.partfile import PIECE_BYTES, line_beside
+from batchgen.download.memory import PIECE_BYTES
+from batchgen.download.partfile import line_beside
 from batchgen.download.places import inside, part_name, with_folders
 from batchgen.errors import DownloadError, FileTaken
 from batchgen.model import Clip, Submission

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from batchgen.download import disk
-from batchgen.download.partfile import PIECE_BYTES
+from batchgen.download.memory import PIECE_BYTES
 from batchgen.download.places import inside, with_folders
 from batchgen.download.store import give_name, is_clip
 from batchgen.errors import DownloadError, FileTaken

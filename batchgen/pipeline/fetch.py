@@ -44,6 +44,7 @@ class Wanted:
     """A clip that waits to be fetched, and what this run has tried."""
 
     submission: Submission
+    untouched: bool  # no try, of this run or another, can have left anything on disk
     since: float = math.nan  # when the first try began, on the loop's clock
     tries: int = 0
     links: Links | None = None
@@ -103,8 +104,12 @@ class Downloads:
         return self.waiting + self._flow.ending >= BACKLOG * self._collector.downloads
 
     def add(self, submission: Submission) -> None:
-        """A clip waits to be fetched."""
-        self._plan(Wanted(submission), 0.0)
+        """A clip that was ready before this run waits to be fetched; an earlier run may have tried."""
+        self._plan(Wanted(submission, untouched=False), 0.0)
+
+    def add_new(self, submission: Submission) -> None:
+        """A clip that is ready since a moment ago waits to be fetched."""
+        self._plan(Wanted(submission, untouched=True), 0.0)
 
     def _plan(self, wanted: Wanted, delay: float) -> None:
         self._agenda.add(self._flow.clock() + delay, wanted)
@@ -195,7 +200,10 @@ class Downloads:
                 wanted.submission = submission = await parts.book.found(submission)
         part = parts.store.part(submission)
         links = wanted.links
-        clip = await self._calls.make(lambda: parts.fetcher.fetch(links, part, submission.task_id))
+        first, wanted.untouched = wanted.untouched, False
+        clip = await self._calls.make(
+            lambda: parts.fetcher.fetch(links, part, submission.task_id, first=first)
+        )
         placement = await parts.book.checked(submission, clip)
         wanted.submission = replace(submission, checked=clip)
         await self._name(submission, clip, placement)

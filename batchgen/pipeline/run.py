@@ -196,7 +196,7 @@ class Pipeline:
         return Asker(
             book=self._parts.book,
             service=self._parts.service,
-            generated=self._downloads.add,
+            generated=self._downloads.add_new,
             timetable=Timetable(
                 interval=polling.interval, max_per_second=polling.max_per_second, kept=self._parts.task_times
             ),

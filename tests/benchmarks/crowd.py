@@ -56,7 +56,7 @@ class _Service:
 class _Files:
     """Both the fetcher and the store."""
 
-    async def fetch(self, links: Links, part: Path, task_id: str, /) -> Clip:  # noqa: ARG002  as the seam has it
+    async def fetch(self, links: Links, part: Path, task_id: str, /, *, first: bool) -> Clip:  # noqa: ARG002  as the seam has it
         await asyncio.sleep(_ANSWER)
         return Clip(bytes=1, sha256="0", video=VIDEO)
 

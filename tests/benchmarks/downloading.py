@@ -123,7 +123,7 @@ async def _fetched(load: Load, output: Path) -> Round:
                 number, url = left.pop()
                 submission = _submission(number)
                 part = store.part(submission)
-                clip = await fetcher.fetch(Links(url=url), part, submission.task_id)
+                clip = await fetcher.fetch(Links(url=url), part, submission.task_id, first=True)
                 await store.put(part, f"videos/{submission.job_id}.mp4", clip, None)
 
         return await _measured(_all(*(work() for _ in range(load.at_once))))

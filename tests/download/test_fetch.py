@@ -18,7 +18,8 @@ from mp4_builder import build_mp4
 
 from batchgen.download import HttpFetcher, video_session
 from batchgen.download.intake import TooLarge
-from batchgen.download.partfile import PIECE_BYTES, line_beside
+from batchgen.download.memory import PIECE_BYTES
+from batchgen.download.partfile import line_beside
 from batchgen.errors import DownloadError, LinkExpired, LinkUnusable, NotAVideo
 from batchgen.model import Clip, Links
 from download.host import CLIP, OTHER_CLIP, PATH, QUERY, Answer, Host, break_off, redirect, reply, serve
@@ -70,7 +71,7 @@ async def test_a_large_clip_goes_through_in_pieces(
     session: aiohttp.ClientSession, host: Host, part: Path
 ) -> None:
     """Clips of several megabytes arrive to the byte, and every byte that comes is told."""
-    large = build_mp4(payload=os.urandom(5 * PIECE_BYTES + 17))
+    large = build_mp4(payload=os.urandom(3 * PIECE_BYTES + 17))
     host.script = [serve(large)]
     came: list[int] = []
     clip = await HttpFetcher(session, progress=came.append).fetch(Links(url=host.url), part)

@@ -206,7 +206,7 @@ async def test_a_whole_part_is_not_asked_for_again(
     assert len(host.asked) == 1
 
 
-def too_many_files(_: object) -> None:
+def too_many_files(*_: object) -> None:
     """What the check ends with."""
     raise DownloadError("too many open files")
 

@@ -49,6 +49,16 @@ async def test_a_failed_download_is_tried_again_with_the_same_link(error: Except
     assert len(set(scene.fetcher.links["job-1"])) == 1
 
 
+async def test_only_what_nobody_tried_is_fetched_unseen() -> None:
+    """What an earlier try, here or in an earlier run, may have left is looked at; a new clip has left nothing."""
+    scene = Scene(jobs=1)
+    scene.under_way = [scene.book.earlier(2, State.GENERATED), scene.book.earlier(3, State.SUBMITTED)]
+    scene.service.add("job-3", seconds=5.0)
+    scene.fetcher.on_fetch = lambda _job, n: CUT if n == 1 else 1.0
+    assert await scene.run() is None
+    assert scene.fetcher.firsts == {"job-1": [True, False], "job-2": [False, False], "job-3": [True, False]}
+
+
 async def test_an_expired_link_is_asked_for_anew() -> None:
     """Each refusal by the host brings a fresh link."""
     scene = one()

@@ -37,7 +37,7 @@ class BugError(Exception):
     """Not one of batchgen's own."""
 
 
-async def _bug(*_: object) -> None:
+async def _bug(*_: object, **__: object) -> None:
     await asyncio.sleep(0.05)
     raise BugError
 

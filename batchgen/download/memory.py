@@ -1,0 +1,52 @@
+"""Memory that bodies are gathered in: in whole pages, as writing past the page cache wants it, and used again.
+
+To get fresh memory from the system and give it back costs more than to copy into memory that is there.
+"""
+
+from __future__ import annotations
+
+import mmap
+from types import TracebackType
+from typing import Self
+
+#: Bytes that are written and hashed in one go: fewer cost more hops between threads, more cost memory.
+PIECE_BYTES = 2 * 1024**2
+
+
+class Memory:
+    """As many pieces of memory as were ever in use at once."""
+
+    def __init__(self) -> None:
+        self._free: list[memoryview] = []
+
+    def lending(self) -> Loan:
+        """For one clip; a context manager at whose end all that was taken is back."""
+        return Loan(self._free)
+
+
+class Loan:
+    """What one clip has of the memory."""
+
+    def __init__(self, free: list[memoryview]) -> None:
+        self._free = free
+        self._taken: list[memoryview] = []
+
+    def take(self) -> memoryview:
+        """``PIECE_BYTES`` of memory, with whatever stood there."""
+        piece = self._free.pop() if self._free else memoryview(mmap.mmap(-1, PIECE_BYTES))
+        self._taken.append(piece)
+        return piece
+
+    def give_back(self, piece: memoryview) -> None:
+        """Nobody reads or writes it any more."""
+        self._taken = [one for one in self._taken if one is not piece]
+        self._free.append(piece)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._free += self._taken
+        self._taken = []
