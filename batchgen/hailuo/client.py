@@ -82,7 +82,10 @@ class Hailuo:
         self._proxy = proxy_for(self._root)
         once = aiohttp.TCPConnector(force_close=True, limit=0, resolver=self._resolver)
         kept = aiohttp.TCPConnector(limit=_KEPT_CONNECTIONS, resolver=self._resolver)
-        self._sessions = {Call.POST: self._session(once), Call.GET: self._session(kept)}
+        self._sessions = {
+            Call.POST: self._session(once, [wire.tracing()]),
+            Call.GET: self._session(kept, [] if self._proxy is None else [wire.tracing()]),
+        }
         return self
 
     async def __aexit__(
@@ -138,7 +141,9 @@ class Hailuo:
             trouble=None if answer.trouble is None else self._scrub(answer.trouble),
         )
 
-    def _session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    def _session(
+        self, connector: aiohttp.TCPConnector, tracing: list[aiohttp.TraceConfig]
+    ) -> aiohttp.ClientSession:
         """A session that keeps no cookies and takes nothing from its surroundings.
 
         Its own headers go to a proxy as well, so the key is not among them.
@@ -155,7 +160,7 @@ class Hailuo:
             timeout=aiohttp.ClientTimeout(total=None, connect=seconds, sock_connect=seconds),
             trust_env=False,
             auto_decompress=False,
-            trace_configs=[wire.tracing()],
+            trace_configs=tracing,
         )
 
 

@@ -17,6 +17,13 @@ from yarl import URL
 
 LONGEST_REPLY = 1024 * 1024  # bytes, also after decompression
 
+#: What the library raises when no connection came about.
+_NEVER_CONNECTED = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientConnectorCertificateError,
+    aiohttp.ConnectionTimeoutError,
+)
+
 #: What the library raises when a connection or a reply is not as it must be; the last two leak out of its
 #: reading of hostile headers.  RuntimeError is not among them: that is a bug of ours.
 _TROUBLE = (aiohttp.ClientError, OSError, ValueError, LookupError)
@@ -61,9 +68,18 @@ class Ask:
     headers: Mapping[str, str] = field(repr=False)
     proxy: str | None = field(default=None, repr=False)
 
+    @property
+    def noted(self) -> bool:
+        """Whether the session must have ``tracing``."""
+        return self.data is not None or self.proxy is not None
+
 
 def tracing() -> aiohttp.TraceConfig:
-    """Notes when a connection stands, also through a proxy's tunnel: before that nothing has been sent."""
+    """Notes when a connection stands, also through a proxy's tunnel: before that nothing has been sent.
+
+    Whether a submission was sent must be certain.  Of a question it is enough what the error says, unless a proxy
+    stands between; and there are so many of them that the notes would be a tenth of what they cost.
+    """
     config = aiohttp.TraceConfig()
     config.on_connection_create_end.append(_connected)
     config.on_connection_reuseconn.append(_connected)
@@ -71,7 +87,7 @@ def tracing() -> aiohttp.TraceConfig:
 
 
 async def exchange(session: aiohttp.ClientSession, ask: Ask) -> Answer | Trouble:
-    """Send once and read the reply; never follows a redirect.  The session must have ``tracing``."""
+    """Send once and read the reply; never follows a redirect."""
     progress = _Progress()
     try:
         async with asyncio.timeout(ask.seconds):
@@ -83,14 +99,13 @@ async def exchange(session: aiohttp.ClientSession, ask: Ask) -> Answer | Trouble
         return Trouble(connected=False, timed_out=False, detail="given up before a connection stood")
     except _TROUBLE as error:
         timed_out = isinstance(error, TimeoutError)
-        detail = (
-            f"no reply within {ask.seconds:g} s" if timed_out and progress.connected else _describe(error)
-        )
+        connected = progress.connected if ask.noted else not isinstance(error, _NEVER_CONNECTED)
+        detail = f"no reply within {ask.seconds:g} s" if timed_out and connected else _describe(error)
     if progress.status is not None and progress.status >= 400:
         return Answer(
             status=progress.status, raw=b"", retry_after=progress.retry_after, trouble=f"unreadable, {detail}"
         )
-    return Trouble(connected=progress.connected, timed_out=timed_out, detail=detail)
+    return Trouble(connected=connected, timed_out=timed_out, detail=detail)
 
 
 async def _exchange(session: aiohttp.ClientSession, ask: Ask, progress: _Progress) -> Answer:

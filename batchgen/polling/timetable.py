@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 
 from batchgen.model import TaskKind, TaskTimes
 from batchgen.polling.learner import Learner
@@ -25,13 +26,14 @@ class Timetable:
     ) -> None:
         """``interval``: the user's own, in seconds.  ``kept``: what ``news`` gave another day."""
         self._interval, self._ceiling = interval, max_per_second
-        self._learners = {kind: Learner(counts) for kind, counts in (kept or {}).items()}
+        self._learners: defaultdict[TaskKind, Learner] = defaultdict(Learner)
+        self._learners.update((kind, Learner(counts)) for kind, counts in (kept or {}).items())
         self._stretch = 1.0
         self._stretched_at = -math.inf
 
     def begin(self, kind: TaskKind, age: float) -> int:
         """A task of this age is watched from now on: its mark."""
-        return self._learners.setdefault(kind, Learner()).begin(age)
+        return self._learners[kind].begin(age)
 
     def runs(self, kind: TaskKind, mark: int, age: float) -> int:
         """It still ran at this age: its new mark."""
@@ -60,8 +62,7 @@ class Timetable:
         if self._ceiling is not None and now - self._stretched_at >= _STALE:
             self._stretched_at = now
             self._stretch = self._stretched(self._ceiling, hurried=hurried)
-        learner = self._learners.setdefault(kind, Learner())
-        return learner.next_age(age, now, hurried=hurried, stretch=self._stretch)
+        return self._learners[kind].next_age(age, now, hurried=hurried, stretch=self._stretch)
 
     def _stretched(self, ceiling: float, *, hurried: bool) -> float:
         """How many times the lag must be what it should, for the questions to stay under the ceiling."""
