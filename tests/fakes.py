@@ -94,6 +94,10 @@ class Log:
         """What was done for one job."""
         return [call.what for call in self.calls if call.job == job]
 
+    def by_job(self, what: str) -> dict[str, float]:
+        """When this was last done for each job."""
+        return {call.job: call.at for call in self.calls if call.what == what}
+
     def times(self, what: str) -> list[float]:
         """When this was done."""
         return [call.at for call in self.calls if call.what == what]

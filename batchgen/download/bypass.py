@@ -17,7 +17,7 @@ from collections.abc import Sequence
 #: What offsets, lengths and addresses must be multiples of: no common disk has larger blocks.
 _BLOCK_BYTES = 4096
 #: Fewer bytes are cheaper to copy than to wait for.
-_LEAST_BYTES = 64 * 1024
+_LEAST_BYTES = 256 * 1024
 
 
 class CacheBypass:

@@ -39,6 +39,7 @@ class Watched:
     submission: Submission
     born: float  # when the service took it, on the loop's clock
     asked: float = 0.0  # its age at the last question that was answered; 0: none was
+    postponed: bool = False  # it waits for what others teach about its kind
     mark: int | None = None  # the timetable's: when it was last seen running; None: not by this run
     at_service: bool = True  # and counted there
     holds_slot: bool = True
@@ -110,6 +111,11 @@ class Poller:
                 continue
             await self._gate.acquire()
             watched = self._agenda.pop()
+            if (later := self._postponed(watched)) > 0:
+                self._gate.release()
+                self._agenda.add(self._flow.clock() + later, watched)
+                await asyncio.sleep(0)  # there may be very many of them
+                continue
             self._spacing.took(self._flow.clock())
             self._in_air.add(watched)
             asking = self._group.create_task(self._ask(watched))
@@ -146,6 +152,19 @@ class Poller:
         now, kind = self._flow.clock(), watched.submission.request.kind
         age, hurried = max(0.0, now - watched.born), self._flow.wants_slots
         return self._asker.timetable.wait(kind, watched.asked, age, now, hurried=hurried)
+
+    def _postponed(self, watched: Watched) -> float:
+        """Seconds for which a task that is due waits for what others teach about its kind; 0: ask about it now."""
+        if watched.mark is None:  # nobody in this run has seen it yet
+            return 0.0
+        kind, age = watched.submission.request.kind, max(0.0, self._flow.clock() - watched.born)
+        timetable = self._asker.timetable
+        if watched.postponed and timetable.knows(kind):
+            watched.postponed = False
+            return self._delay(watched)
+        later = timetable.postponed(kind, age)
+        watched.postponed = later > 0
+        return later
 
     def _age(self, submission: Submission) -> float:
         return max(0.0, (self._flow.now() - submission.submitted_at).total_seconds())

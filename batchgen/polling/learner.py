@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from batchgen.polling.ages import EDGES, LAST, nearest
 from batchgen.polling.estimate import Estimate, Interval, estimate
 from batchgen.polling.plan import Cost, Ends, Plan, plan_for
-from batchgen.polling.rules import CEILING, GROWTH, next_poll
+from batchgen.polling.rules import CEILING, GROWTH, cold_step, next_poll
 
 #: Mean lag that a plan aims at, as a part of the median time: while jobs wait for the slot, and while none does.
 HURRIED, UNHURRIED = 0.027, 0.045
 _SLOWEST = 0.5  # likewise, when the ceiling on questions forbids more
 
+#: Tasks of a kind of which nothing is known that are asked about at each age: the others wait for what these teach.
+SCOUTS = 64
 _FEWEST = 3  # ended tasks from which on there is something to plan with
 _RECENT = 64  # tasks whose intervals are kept as they were seen, at the most
 _FOLD = 16  # of them are shared out at a time: that walks through all that is kept
@@ -48,6 +50,7 @@ class Learner:
         self._plans: dict[float, tuple[Plan, Cost]] = {}
         self._learnt_at = float("-inf")
         self._begun = 0
+        self._scouted: Counter[int] = Counter()  # questions by the step of an age while nothing was known
         self._unlearnt = 0  # tasks that have ended since the last look
         self._weight = sum(self._kept.values())
         self.median = 0.0  # seconds; 0: nothing is known
@@ -127,7 +130,7 @@ class Learner:
 
         ``stretch``: how many times the lag must be what it should, so that there are fewer questions.
         """
-        if not self._is_known:
+        if not self.is_known:
             return age + next_poll(age, None) if age > 0.0 else self._dithered(0.5 / 1.2, 0.5)
         self._look(now)
         plan, _ = self._plan(hurried=hurried, stretch=stretch)
@@ -140,6 +143,18 @@ class Learner:
             return self._dithered(following - half, following + half)
         return following if age < self._usual else min(following, age + self._longest)
 
+    def is_worth_asking(self, age: float) -> bool:
+        """Whether a question about a task of this age, which is due, would teach or tell enough to be asked now.
+
+        When very many tasks of an unknown kind run at once, a few at each age say as much about it as all of them
+        would.  It is counted as asked.
+        """
+        if self.is_known:
+            return True
+        step = cold_step(age)
+        self._scouted[step] += 1
+        return self._scouted[step] <= SCOUTS
+
     @property
     def _longest(self) -> float:
         """Seconds between two questions about a straggler, at the most."""
@@ -147,7 +162,7 @@ class Learner:
 
     def questions_per_second(self, *, hurried: bool) -> float:
         """How many questions all of its tasks need, at the lag that should be."""
-        if not self._is_known or not self.watched:
+        if not self.is_known or not self.watched:
             return 0.0
         if self._ends is None:
             self._learn()
@@ -160,7 +175,8 @@ class Learner:
         return low + (high - low) * (self._begun * _GOLDEN % 1.0)
 
     @property
-    def _is_known(self) -> bool:
+    def is_known(self) -> bool:
+        """Whether there is anything to plan with."""
         return len(self._recent) + self._weight >= _FEWEST
 
     def _look(self, now: float) -> None:

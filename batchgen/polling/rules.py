@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from datetime import datetime, timedelta
 
 FIRST_AGE = 0.5  # seconds: when a task is first asked about
@@ -24,6 +25,25 @@ def next_poll(age: float, interval: float | None) -> float:
     if age * (1.0 + GROWTH) < FIRST_AGE:
         return FIRST_AGE - age
     return min(CEILING, age * GROWTH)
+
+
+def _first_wave() -> list[float]:
+    """The ages of a task's questions while nothing is known, up to where they are ``CEILING`` apart."""
+    ages = [FIRST_AGE]
+    while ages[-1] * GROWTH < CEILING:
+        ages.append(ages[-1] + next_poll(ages[-1], None))
+    return ages
+
+
+_FIRST_WAVE = _first_wave()
+
+
+def cold_step(age: float) -> int:
+    """Which of its questions a task of this age is at while nothing is known: each task passes each number once."""
+    if age < _FIRST_WAVE[-1]:
+        return bisect_right(_FIRST_WAVE, age)
+    behind = (age - _FIRST_WAVE[-1]) / CEILING
+    return len(_FIRST_WAVE) + int(behind + 1e-9)  # sums of tens are a hair beside their step
 
 
 def is_gone(*, since: datetime | None, now: datetime, last_answer: datetime | None) -> bool:

@@ -7,9 +7,13 @@ from collections import defaultdict
 
 from batchgen.model import TaskKind, TaskTimes
 from batchgen.polling.learner import Learner
+from batchgen.polling.rules import next_poll
 
 #: The part of the ceiling that plans may use: the rest is for tasks that begin together, and for surprises.
 _SHARE = 0.9
+#: While no job waits for a slot, nobody waits for any one of very many clips: beyond so many tasks at once the lag
+#: grows with this power of their number, and the questions with what is left of it.
+_CROWD, _CROWDED = 50, 0.25
 _STEP = 1.1  # between two stretches, so that a plan holds for a while
 _STALE = 1.0  # seconds for which one count of the questions holds
 
@@ -29,7 +33,7 @@ class Timetable:
         self._learners: defaultdict[TaskKind, Learner] = defaultdict(Learner)
         self._learners.update((kind, Learner(counts)) for kind, counts in (kept or {}).items())
         self._stretch = 1.0
-        self._stretched_at = -math.inf
+        self._stretched_at, self._hurried = -math.inf, False
 
     def begin(self, kind: TaskKind, age: float) -> int:
         """A task of this age is watched from now on: its mark."""
@@ -57,18 +61,35 @@ class Timetable:
             return self._interval
         return max(0.0, self.next_age(kind, asked, now, hurried=hurried) - age)
 
+    def knows(self, kind: TaskKind) -> bool:
+        """Whether there is anything to plan with."""
+        return self._interval is not None or self._learners[kind].is_known
+
+    def postponed(self, kind: TaskKind, age: float) -> float:
+        """Seconds until another look at a task of this age that is due; 0: it is to be asked about now."""
+        if self._interval is not None or self._learners[kind].is_worth_asking(age):
+            return 0.0
+        return next_poll(age, None)
+
     def next_age(self, kind: TaskKind, age: float, now: float, *, hurried: bool) -> float:
         """The age at which to ask next about a task that ran at this age."""
-        if self._ceiling is not None and now - self._stretched_at >= _STALE:
-            self._stretched_at = now
-            self._stretch = self._stretched(self._ceiling, hurried=hurried)
+        if now - self._stretched_at >= _STALE or hurried is not self._hurried:
+            self._stretched_at, self._hurried = now, hurried
+            self._stretch = self._stretched(hurried=hurried)
         return self._learners[kind].next_age(age, now, hurried=hurried, stretch=self._stretch)
 
-    def _stretched(self, ceiling: float, *, hurried: bool) -> float:
-        """How many times the lag must be what it should, for the questions to stay under the ceiling."""
-        wanted = sum(one.questions_per_second(hurried=hurried) for one in self._learners.values())
-        over = wanted / (_SHARE * ceiling)
+    def _stretched(self, *, hurried: bool) -> float:
+        """How many times the lag may be what it should: for the questions to stay under the ceiling, or few."""
+        over = 1.0 if hurried else (self._watched / _CROWD) ** _CROWDED
+        if self._ceiling is not None:
+            wanted = sum(one.questions_per_second(hurried=hurried) for one in self._learners.values())
+            over = max(over, wanted / (_SHARE * self._ceiling))
         return 1.0 if over <= 1.0 else _STEP ** math.ceil(math.log(over) / math.log(_STEP))
+
+    @property
+    def _watched(self) -> int:
+        """Tasks of all kinds that have not ended."""
+        return sum(one.watched for one in self._learners.values())
 
     def news(self) -> dict[TaskKind, dict[float, float]]:
         """What should be kept, of the kinds about which something was learnt since the last time."""

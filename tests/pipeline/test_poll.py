@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
+from statistics import fmean
 from unittest import mock
 
 import pytest
@@ -16,6 +17,8 @@ from fakes import now
 
 from batchgen.errors import NotFound, RateLimited, ServiceError, Transient
 from batchgen.model import Charged, Failed, Request, State, Status, TaskState
+from batchgen.polling.learner import SCOUTS
+from batchgen.polling.rules import cold_step
 from batchgen.settings import Limits, Polling
 from pipeline.scene import Scene
 
@@ -34,6 +37,20 @@ async def test_questions_follow_the_plan() -> None:
     ages = [moment - accepted for moment in asked]
     assert max(later / earlier for earlier, later in pairwise(ages)) <= 1.201
     assert max(later - earlier for earlier, later in pairwise(asked)) == pytest.approx(10.0, abs=1e-3)
+
+
+async def test_very_many_unknown_tasks_are_learnt_from_some() -> None:
+    """In a first wave of hundreds most wait for what some teach; all are heard of, and hardly later for it."""
+    draw = lognormal_times(0.4, 5)
+    times = {f"job-{n}": draw("") for n in range(1, 401)}
+    scene = Scene(jobs=400, in_flight=400)
+    scene.service.task_time = lambda job: times[job]
+    await scene.run()
+    scene.assert_all_succeeded()
+    ended, begun, early = scene.log.by_job("generated"), scene.log.by_job("accepted"), min(times.values())
+    ages = [call.at - begun[call.job] for call in scene.log.calls if call.what == "query"]
+    assert SCOUTS < sum(age < early for age in ages) <= SCOUTS * (cold_step(early) + 1)
+    assert fmean(ended[job] - begun[job] - times[job] for job in times) < 0.12 * 60.0
 
 
 async def test_a_fixed_interval_is_kept() -> None:

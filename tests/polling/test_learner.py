@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from batchgen.model import TaskKind
 from batchgen.polling import Timetable
-from batchgen.polling.learner import Learner
+from batchgen.polling.learner import SCOUTS, Learner
+from batchgen.polling.rules import cold_step, next_poll
 from polling.nights import list_scheduled, night, times_of
-from polling.optimum import CASES, Case, cost_of, known_curve, lognormal, questions_at
+from polling.optimum import CASES, Case, Point, cost_of, known_curve, lognormal, questions_at
 
 LOGNORMAL = CASES[0]
 HD: TaskKind = ("MiniMax-Hailuo-2.3", "1080P", 6)
@@ -53,6 +54,37 @@ def test_while_nothing_is_known_ages_grow_by_a_fifth() -> None:
     while ages[-1] < 40.0:
         ages.append(learner.next_age(ages[-1], 0.0, hurried=True))
     assert all(later == pytest.approx(1.2 * earlier) for earlier, later in pairwise(ages))
+
+
+@pytest.mark.parametrize("first", [0.42, 0.46, 0.5])
+def test_a_task_passes_each_step_of_the_first_wave_once(first: float) -> None:
+    """Whenever a task is first asked about, its questions fall into one step after another."""
+    ages = [first]
+    while ages[-1] < 500.0:
+        ages.append(ages[-1] + next_poll(ages[-1], None))
+    steps = [cold_step(age) for age in ages]
+    assert steps[0] in {0, 1}
+    assert {later - earlier for earlier, later in pairwise(steps)} == {1}
+
+
+def test_some_of_very_many_unknown_tasks_teach_for_all() -> None:
+    """At each age a bounded number is asked about while nothing is known, and everybody once something is."""
+    learner = Learner()
+    marks = [learner.begin() for _ in range(1000)]
+    assert sum(learner.is_worth_asking(0.5) for _ in marks) == SCOUTS
+    assert sum(learner.is_worth_asking(0.6) for _ in marks) == SCOUTS
+    for mark in marks[:3]:
+        learner.ended(mark, 0.7)
+    assert all(learner.is_worth_asking(0.72) for _ in marks)
+
+
+def test_where_the_scouts_are_lost_others_take_their_place() -> None:
+    """An age at which too few were asked about is open to whoever comes there, however late."""
+    learner = Learner()
+    for _ in range(SCOUTS):
+        assert learner.is_worth_asking(0.5)
+    assert not learner.is_worth_asking(0.5)
+    assert learner.is_worth_asking(30.0)
 
 
 def test_tasks_that_still_run_count() -> None:
@@ -211,6 +243,22 @@ def test_questions_are_planned_under_the_ceiling(tasks: int, ceiling: float | No
     if ceiling is not None:
         assert rate <= ceiling
     assert (cost.lag > 0.04 * LOGNORMAL.median) is spared
+
+
+def test_a_crowd_is_asked_about_less_while_no_job_waits() -> None:
+    """Nobody waits for any one of very many clips; where slots are wanted, each second of one is as dear as ever."""
+
+    def cost(tasks: int, *, hurried: bool) -> Point:
+        timetable = Timetable(kept={SD: after_a_night(LOGNORMAL)})
+        for _ in range(tasks):
+            timetable.begin(SD, 0.0)
+        return cost_of(lambda age: timetable.next_age(SD, age, 0.0, hurried=hurried), LOGNORMAL.ended)
+
+    few, many = cost(50, hurried=False), cost(800, hurried=False)
+    assert many.questions < 0.7 * few.questions
+    assert 1.7 * few.lag < many.lag < 2.3 * few.lag
+    assert cost(50, hurried=True) == cost(800, hurried=True)
+    assert cost(1, hurried=False) == few
 
 
 # --- garbage ---------------------------------------------------------------------------------------------
