@@ -28,6 +28,7 @@ from batchgen.reports.words import STATUS
 
 #: Rows that are appended in one go at the most.
 _AT_ONCE = 64
+_COMPANY = 0.1  # seconds that the row of a job that has ended waits for those of others: one hop does for all
 _ENDS = frozenset({Status.SUCCEEDED, Status.FAILED, Status.UNKNOWN})
 
 
@@ -127,7 +128,7 @@ def survey_only(ledger: Ledger, place: Place, commands: Commands) -> Findings:
 
 
 class Appender:
-    """An observer that appends a manifest row as each job ends, behind the run's back.
+    """An observer that appends manifest rows as jobs end, behind the run's back.
 
     The rows are rewritten at the end of the run; these are for those who read along, and for a crash.
     """
@@ -142,26 +143,31 @@ class Appender:
         """``check`` raises OSError when the folder is not the run's own any more."""
         self._ledger, self._warn, self._check = ledger, warn, check
         self._writer = ManifestWriter(output)
-        self._ended: asyncio.Queue[int] = asyncio.Queue()  # bounded by what is in flight
+        self._ended: list[int] = []  # jobs; bounded by what is in flight
+        self._some = asyncio.Event()  # there are some
         self._told = False
 
     def observe(self, event: Event) -> None:
         """Take down the job of an event that ends it for this run."""
         if isinstance(event, JobRested) or (isinstance(event, JobChanged) and event.status in _ENDS):
-            self._ended.put_nowait(event.job_key)
+            self._ended.append(event.job_key)
+            self._some.set()
 
     async def work(self) -> None:
         """Append row after row until cancelled; a disk that does not take them is told once."""
         try:
             while True:
-                await self._append_some([await self._ended.get()])
+                await self._some.wait()
+                await asyncio.sleep(_COMPANY)
+                await self._append_some()
         finally:  # the rows may stand as they are, when there is no time to rewrite them
-            while not self._ended.empty():
-                await self._append_some([])
+            while self._ended:
+                await self._append_some()
 
-    async def _append_some(self, keys: list[int]) -> None:
-        while not self._ended.empty() and len(keys) < _AT_ONCE:
-            keys.append(self._ended.get_nowait())
+    async def _append_some(self) -> None:
+        keys, self._ended = self._ended[:_AT_ONCE], self._ended[_AT_ONCE:]
+        if not self._ended:
+            self._some.clear()
         try:
             await to_its_end(self._ledger.read(partial(self._append, keys)))
         except (OSError, LedgerError) as error:

@@ -112,8 +112,8 @@ class Downloads:
         self._plan(Wanted(submission, untouched=True), 0.0)
 
     def _plan(self, wanted: Wanted, delay: float) -> None:
-        self._agenda.add(self._flow.clock() + delay, wanted)
-        self._news.beat()
+        if self._agenda.add(self._flow.clock() + delay, wanted):
+            self._news.beat()
 
     async def work(self) -> None:
         """Fetch one clip after the other."""

@@ -142,8 +142,8 @@ class Poller:
                 await self._asker.book.learnt(news)
 
     def _plan(self, watched: Watched, delay: float) -> None:
-        self._agenda.add(self._flow.clock() + delay, watched)
-        self._news.beat()
+        if self._agenda.add(self._flow.clock() + delay, watched):
+            self._news.beat()
 
     def _watch(self, submission: Submission) -> Watched:
         return Watched(submission, born=self._flow.clock() - self._age(submission))

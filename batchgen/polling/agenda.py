@@ -20,9 +20,11 @@ class Agenda(Generic[T]):
     def __len__(self) -> int:
         return len(self._heap)
 
-    def add(self, when: float, item: T) -> None:
-        """Take ``item`` down for ``when``."""
-        heapq.heappush(self._heap, (when, next(self._numbers), item))
+    def add(self, when: float, item: T) -> bool:
+        """Take ``item`` down for ``when``; whether it is the first one now."""
+        entry = (when, next(self._numbers), item)
+        heapq.heappush(self._heap, entry)
+        return self._heap[0] is entry
 
     def delay(self, now: float) -> float:
         """Seconds until the first is due, infinite when there is none."""

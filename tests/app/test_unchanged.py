@@ -73,9 +73,9 @@ def test_it_is_found_wherever_it_stands(tmp_path: Path, before: int) -> None:
 @pytest.mark.parametrize("ruler", ["#", "# ", "*", "from ", "from#", "*a"])
 def test_a_long_ruler_is_looked_at_at_once(tmp_path: Path, ruler: str) -> None:
     """Comments are drawn with such lines, also behind the word "from"; nobody could stop a search that hangs."""
-    began = time.monotonic()
+    began = time.process_time()  # of this process alone: other work on the machine must not count
     assert mark(tmp_path, f"# prompts taken from {ruler * 20_000}\n{SIMPLE}") is not None
-    assert time.monotonic() - began < 2.0
+    assert time.process_time() - began < 2.0
 
 
 def test_little_of_a_long_file_is_held(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class Used:
 
 def used_by(command: list[str], folder: Path, *, good: Collection[int] = (0,)) -> Used:
     """Run a process to its end.  Raises RuntimeError when its exit code is not a good one."""
-    environment = {**os.environ, "DMXAPI_API_KEY": KEY}
+    environment = {**os.environ, "DMXAPI_API_KEY": KEY, "PYTHONPATH": str(Path(__file__).parents[1])}
     began = time.perf_counter()
     with (folder / "said.txt").open("wb") as said:
         process = subprocess.Popen(

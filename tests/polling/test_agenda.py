@@ -133,7 +133,8 @@ def test_the_agenda_gives_the_first_due_first(moments: list[float]) -> None:
     """Items come back by time, those of one moment in the order in which they came."""
     agenda: Agenda[tuple[float, int]] = Agenda()
     for number, moment in enumerate(moments):
-        agenda.add(moment, (moment, number))
+        is_first = all(moment < earlier for earlier in moments[:number])
+        assert agenda.add(moment, (moment, number)) is is_first
     assert len(agenda) == len(moments)
     assert sorted(agenda.items()) == sorted((moment, number) for number, moment in enumerate(moments))
     popped = []
