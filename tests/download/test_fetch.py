@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 from mp4_builder import build_mp4
 
-from batchgen.download import HttpFetcher, video_session
+from batchgen.download.fetch import HttpFetcher, video_session
 from batchgen.download.intake import TooLarge
 from batchgen.download.memory import PIECE_BYTES
 from batchgen.download.partfile import line_beside

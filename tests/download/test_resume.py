@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from batchgen.download import HttpFetcher
+from batchgen.download.fetch import HttpFetcher
 from batchgen.download.partfile import line_beside
 from batchgen.errors import DiskFull, DownloadError, NotAVideo
 from batchgen.model import Links

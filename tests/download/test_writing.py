@@ -14,7 +14,8 @@ import aiohttp
 import pytest
 from mp4_builder import build_mp4
 
-from batchgen.download import HttpFetcher, disk
+from batchgen.download import disk
+from batchgen.download.fetch import HttpFetcher
 from batchgen.download.memory import PIECE_BYTES
 from batchgen.download.partfile import HashingFile, line_beside
 from batchgen.errors import DiskFull, DownloadError
