@@ -5,8 +5,7 @@
 and clips are looked at, moved and named without one.
 """
 
-from batchgen.download.links import shown
 from batchgen.download.ordered import clip_warnings
 from batchgen.download.store import FolderStore
 
-__all__ = ["FolderStore", "clip_warnings", "shown"]
+__all__ = ["FolderStore", "clip_warnings"]

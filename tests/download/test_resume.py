@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from batchgen.download.fetch import HttpFetcher
-from batchgen.download.partfile import line_beside
+from batchgen.download.places import line_beside
 from batchgen.errors import DiskFull, DownloadError, NotAVideo
 from batchgen.model import Links
 from download.host import CLIP, OTHER_CLIP, PATH, Answer, Host, redirect, reply, serve
