@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import timedelta
+from pathlib import Path
 
 from batchgen.app.ground import Ground
-from batchgen.app.rebuilding import ACCOUNT
 from batchgen.app.reporting import Appender
-from batchgen.app.secrets import fingerprint
 from batchgen.app.this_run import Run
-from batchgen.download import FolderStore, HttpFetcher, video_session
 from batchgen.errors import ConfigError
-from batchgen.hailuo import Hailuo
-from batchgen.ledger import Ledger, LedgerBook, queries, task_times
-from batchgen.ledger.book import Account
-from batchgen.ledger.spending import Purse, begin_run
-from batchgen.pace import WINDOW, SubmissionPace
-from batchgen.pipeline import Parts, Pipeline, Rules, Stop
-from batchgen.settings import OnUnknown
-from batchgen.simulator import Simulator
+from batchgen.ledger import Ledger, queries
+from batchgen.pipeline import Stop
 
 
 async def drive(this: Run, ledger: Ledger, key: str, held: Ground) -> Stop | None:
@@ -32,16 +23,14 @@ async def drive(this: Run, ledger: Ledger, key: str, held: Ground) -> Stop | Non
     submits = this.submit and bool(standing.to_submit)
     if not under_way and not submits:
         return this.stopper.stop
+    from batchgen.app.assembling import assemble  # noqa: PLC0415  costly, and every night has runs with nothing to do
+
     async with AsyncExitStack() as stack:
         base_url = place.base_url
         if place.simulated:
-            simulator = Simulator(state=place.output / ".service")
-            try:
-                base_url = (await stack.enter_async_context(simulator)).base_url
-            except (OSError, ValueError) as error:
-                raise ConfigError(f"the simulated service can't start: {error}") from error
+            base_url = await stack.enter_async_context(_simulated(place.output / ".service"))
         appender = Appender(ledger, place.output, this.warn, held.check)
-        pipeline = await _assemble(
+        pipeline = await assemble(
             this, ledger, key, base_url, submits=submits, appender=appender, held=held, stack=stack
         )
         await ledger.start_writing(reserve=submits)
@@ -49,6 +38,19 @@ async def drive(this: Run, ledger: Ledger, key: str, held: Ground) -> Stop | Non
         await stack.enter_async_context(_running(appender.work()))
         with this.stopper.attached(pipeline.stop):
             return await pipeline.run(under_way)
+
+
+@asynccontextmanager
+async def _simulated(state: Path) -> AsyncIterator[str]:
+    """The base URL of a simulated service; its tasks persist in the folder ``state``."""
+    from batchgen.simulator import Simulator  # noqa: PLC0415  a run that pays needs no server
+
+    async with AsyncExitStack() as stack:
+        try:
+            simulator = await stack.enter_async_context(Simulator(state=state))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"the simulated service can't start: {error}") from error
+        yield simulator.base_url
 
 
 @asynccontextmanager
@@ -61,78 +63,3 @@ async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def _assemble(
-    this: Run,
-    ledger: Ledger,
-    key: str,
-    base_url: str,
-    *,
-    submits: bool,
-    appender: Appender,
-    held: Ground,
-    stack: AsyncExitStack,
-) -> Pipeline:
-    """Put the pipeline together from the parts that this run needs."""
-    place, limits = this.place, this.place.settings.limits
-    print_ = fingerprint(key, ledger.fact("salt"))
-    account = Account(name=ACCOUNT, origin=place.origin, key_print=print_)
-    sent = await ledger.read(
-        lambda db: queries.answered_between(
-            db, place.origin, this.now() - timedelta(seconds=WINDOW), this.now()
-        )
-    )
-    number = await asyncio.to_thread(ledger.change, begin_run)
-    clock, now = asyncio.get_running_loop().time(), this.now()
-    session = await stack.enter_async_context(video_session())
-    progress = _Progress()
-    parts = Parts(
-        book=LedgerBook(ledger, account, this.now, Purse(budget=place.settings.budget, run=number)),
-        service=await stack.enter_async_context(Hailuo(base_url, key)),
-        fetcher=HttpFetcher(
-            session,
-            max_clip_bytes=limits.max_clip_bytes,
-            allow_http=place.settings.service.allow_http,
-            progress=progress,
-            now=this.now,
-        ),
-        store=FolderStore(place.output),
-        pace=SubmissionPace(
-            in_flight=limits.in_flight,
-            per_minute=limits.submits_per_minute,
-            earlier=[clock - (now - at).total_seconds() for at in sent],
-        ),
-        next_orders=lambda after, most: ledger.read(
-            lambda db: queries.orders(db, place.name, after, most, ledger.among)
-        ),
-        observers=[*this.observers, appender],
-        now=this.now,
-        free_bytes=held.free_bytes,
-        task_times=await ledger.read(lambda db: task_times.read(db, place.origin)),
-    )
-    rules = Rules(
-        limits=limits,
-        polling=place.settings.polling,
-        output=place.output,
-        key_print=print_,
-        drain=this.options.drain,
-        submit=submits,
-        resubmit=place.settings.on_unknown is OnUnknown.RESUBMIT,
-        max_clips=this.options.max_clips,
-        deadline=this.options.deadline,
-        last_answer=await ledger.read(lambda db: queries.last_answer(db, place.origin, print_)),
-    )
-    pipeline = Pipeline(parts, rules)
-    progress.tell = pipeline.downloaded
-    return pipeline
-
-
-class _Progress:
-    """Hands byte counts on to the pipeline, which is made after the fetcher."""
-
-    def __init__(self) -> None:
-        self.tell: Callable[[int], None] = lambda _: None
-
-    def __call__(self, count: int) -> None:
-        self.tell(count)

@@ -9,10 +9,13 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from batchgen.app.place import LEDGER
 from batchgen.errors import ConfigError, FolderNotWritable, LedgerError
 from batchgen.ledger import Ledger, orders, queries
 from batchgen.reports.manifest import MANIFEST, METADATA
 
+#: The fact in a ledger that names the folder into which its own was merged.
+MERGED_INTO = "merged_into"
 _LEADS_OUT = "a symbolic link that leads out of the output folder; clips can't go there"
 
 
@@ -63,6 +66,17 @@ def _refuse_links_out(folder: Path, output: Path) -> None:
         for below in (Path(parent, name) for name in folders):
             if below.is_symlink() and not below.resolve().is_relative_to(output.resolve()):
                 raise ConfigError(f"{below}: {_LEADS_OUT}")
+
+
+def refuse_merged(ledger: Ledger, output: Path) -> None:
+    """Raise LedgerError when the jobs of this folder are another's now: both would order what is pending."""
+    name = ledger.fact(MERGED_INTO)
+    other = Path(os.path.normpath(output / name))
+    if name and (other / LEDGER).exists():
+        raise LedgerError(
+            f"{output}: this folder was merged into {other} before all of its jobs were over; run there, so that "
+            "nothing is ordered twice (`batchgen collect` still works here)"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 
 import psutil
-from filelock import FileLock, Timeout
 
 from batchgen.errors import BatchgenError, ConfigError, FolderBusy, FolderNotWritable
 from batchgen.ledger.refusals import NOT_WRITABLE
@@ -43,9 +42,7 @@ async def hold(
         try:
             for name in names:
                 await asyncio.to_thread(name.parent.mkdir, parents=True, exist_ok=True)
-                lock = FileLock(name, thread_local=False)
-                await _acquire(lock, output, wait, now, give_up)
-                held.callback(lock.release)
+                held.callback(await _acquire(name, output, wait, now, give_up))
             held.callback(_remove_holder, output)
             _write_holder(output, now())
         except OSError as error:
@@ -64,8 +61,12 @@ def _remove_holder(output: Path) -> None:
 
 
 async def _acquire(
-    lock: FileLock, output: Path, wait: float, now: Callable[[], datetime], give_up: Callable[[], bool]
-) -> None:
+    name: Path, output: Path, wait: float, now: Callable[[], datetime], give_up: Callable[[], bool]
+) -> Callable[[], None]:
+    """Take one lock; returns what lets it go."""
+    from filelock import FileLock, Timeout  # noqa: PLC0415  commands that look take no lock
+
+    lock = FileLock(name, thread_local=False)
     loop = asyncio.get_running_loop()
     until = loop.time() + wait
     while True:
@@ -76,7 +77,7 @@ async def _acquire(
                 raise busy(output, now()) from None
             await asyncio.sleep(_AGAIN)
         else:
-            return
+            return lock.release
 
 
 def _write_holder(output: Path, at: datetime) -> None:

@@ -17,12 +17,12 @@ from datetime import datetime
 from pathlib import Path
 
 from batchgen.app import lock
-from batchgen.app.folder import refuse_unusable
+from batchgen.app.folder import MERGED_INTO, refuse_unusable
 from batchgen.app.place import LEDGER, SIMULATED
 from batchgen.app.reusing import settle_unfinished
 from batchgen.download.places import inside
 from batchgen.download.transplant import transplant
-from batchgen.errors import ConfigError, DownloadError, FileTaken, LedgerError
+from batchgen.errors import ConfigError, DownloadError, FileTaken
 from batchgen.ledger import Ledger, joining, opening, orders, queries
 from batchgen.ledger.database import first_facts
 from batchgen.ledger.portions import Shard
@@ -32,8 +32,8 @@ from batchgen.reports.card import write_card
 from batchgen.reports.manifest import MANIFEST, METADATA, ManifestWriter
 
 _MARK = ".batchgen.merge.json"
-#: The facts by which folders know of each other.
-MERGED_FROM, MERGED_INTO = "merged_from", "merged_into"
+#: The fact by which the new folder knows those that it was made of.
+MERGED_FROM = "merged_from"
 _SHOWN = 5
 
 
@@ -255,17 +255,6 @@ def _note(source: Path, output: Path, now: datetime) -> None:
         )
     finally:
         ledger.close()
-
-
-def refuse_merged(ledger: Ledger, output: Path) -> None:
-    """Raise LedgerError when the jobs of this folder are another's now: both would order what is pending."""
-    name = ledger.fact(MERGED_INTO)
-    other = Path(os.path.normpath(output / name))
-    if name and (other / LEDGER).exists():
-        raise LedgerError(
-            f"{output}: this folder was merged into {other} before all of its jobs were over; run there, so that "
-            "nothing is ordered twice (`batchgen collect` still works here)"
-        )
 
 
 def _report(output: Path, trouble: Sequence[str], now: datetime, *, again: bool) -> Merged:

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from batchgen.app import folder, lasting, reusing
 from batchgen.app.loading import load
-from batchgen.app.merging import refuse_merged
 from batchgen.app.options import Options
 from batchgen.app.place import Place
 from batchgen.app.rebuilding import rebuild_from_manifest, refuse_after_rebuild
@@ -35,7 +34,7 @@ def open_for(this: Run, staging: Staging, mark: str | None, *, staged: bool = Tr
             this.warn(f"{brake}; until a run has accepted them with --accept-new the old jobs count")
         tidy(this, ledger, sources)
         if this.submit:
-            refuse_merged(ledger, place.output)
+            folder.refuse_merged(ledger, place.output)
             lasting.keep(ledger, place.name, place.lasting)
             _reuse(this, ledger, sources)
             kinds = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name, ledger.among))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from batchgen.app.place import Place
 from batchgen.errors import LedgerError
-from batchgen.ledger import rebuild
 from batchgen.ledger.portions import Shard
 from batchgen.reports.manifest import MANIFEST, read_manifest
 from batchgen.reports.rows import Row
@@ -23,6 +22,8 @@ def rebuild_from_manifest(place: Place, now: datetime, warn: Callable[[str], Non
     Raises LedgerError when there is one, or no manifest; and, with the ledger restored, when rows of the manifest
     are damaged: the jobs of these would be paid for again, so a person must look first.
     """
+    from batchgen.ledger import rebuild  # noqa: PLC0415  needed once in the life of a folder, if ever
+
     manifest = place.output / MANIFEST
     if not manifest.exists():
         raise LedgerError(f"{manifest}: there is no manifest to rebuild the ledger from")

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from batchgen.errors import ConfigError
 from batchgen.model import Problem
 from batchgen.ports import Observer
-from batchgen.reports.display import LiveDisplay, can_be_live
 from batchgen.reports.jsonl import JsonLines
 from batchgen.reports.outlet import Forgiving
 from batchgen.reports.plain import PlainLines, Verbosity
@@ -61,13 +59,12 @@ def progress_kind(look: Look) -> str:
     """What ``auto`` means here: a live display only for a person at a terminal who wants it."""
     if look.progress != "auto":
         return look.progress
-    if look.verbosity is Verbosity.NORMAL and sys.stdout.isatty() and can_be_live(_console(look)):
-        return "bar"
+    if look.verbosity is Verbosity.NORMAL and sys.stdout.isatty():
+        from batchgen.cli import live  # noqa: PLC0415  what draws on terminals is long to import; cron has none
+
+        if live.is_possible(color=look.color):
+            return "bar"
     return "plain"
-
-
-def _console(look: Look) -> Console:
-    return Console(stderr=True, no_color=not look.color, force_terminal=None)
 
 
 @contextmanager
@@ -77,7 +74,9 @@ def observers(look: Look) -> Iterator[list[Observer]]:
         found: list[Observer] = []
         kind = progress_kind(look)
         if kind == "bar":
-            found.append(stack.enter_context(LiveDisplay(_console(look))))
+            from batchgen.cli import live  # noqa: PLC0415  likewise
+
+            found.append(stack.enter_context(live.display(color=look.color)))
         else:  # whatever else is shown, warnings go to standard error
             stream = sys.stdout if kind == "plain" else None
             plain = PlainLines(stream, problems=sys.stderr, verbosity=look.verbosity)

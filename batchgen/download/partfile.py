@@ -24,6 +24,7 @@ from batchgen.download import disk
 from batchgen.download.answers import Begun
 from batchgen.download.bypass import CacheBypass
 from batchgen.download.memory import PIECE_BYTES
+from batchgen.download.places import line_beside
 from batchgen.errors import DiskFull, DownloadError, FileTaken
 from batchgen.model import Clip
 
@@ -37,11 +38,6 @@ _MOST_PIECES = 1024
 _LOOK_BYTES = 16 * 1024
 #: Bytes of the beginning that are kept in memory for it.
 _HEAD_BYTES = 2 * _LOOK_BYTES
-
-
-def line_beside(part: Path) -> Path:
-    """Where the line stands that belongs to a partial file."""
-    return part.with_name(part.name.removesuffix(".part") + ".from.part")
 
 
 class HashingFile(io.FileIO):

@@ -29,6 +29,11 @@ def part_name(submission: Submission) -> str:
     return f"{VIDEOS}/{submission.job_id}.{task}.mp4.part"
 
 
+def line_beside(part: Path) -> Path:
+    """Where the line stands that belongs to a partial file."""
+    return part.with_name(part.name.removesuffix(".part") + ".from.part")
+
+
 def inside(output: Path, file: str) -> Path:
     """The absolute path of ``file``, which is relative to the output folder; raises FileTaken if it leads out.
 

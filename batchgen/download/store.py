@@ -15,8 +15,7 @@ from pathlib import Path
 
 from batchgen.download import disk
 from batchgen.download.memory import PIECE_BYTES
-from batchgen.download.partfile import line_beside
-from batchgen.download.places import inside, part_name, with_folders
+from batchgen.download.places import inside, line_beside, part_name, with_folders
 from batchgen.errors import DownloadError, FileTaken
 from batchgen.model import Clip, Submission
 

@@ -16,7 +16,7 @@ from batchgen.jobfile.nodes import MAX_BYTES
 _PIECE = 1024**2  # bytes
 _YAML = (".yaml", ".yml")
 _LINE = 4096  # bytes of a line that a message looks at
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufeff\uff00-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 #: What may begin a key at the left margin below ``jobs:``.  The other line breaks of YAML only make it look.
 _MARGIN = re.compile(rb"[\n\r](?=[^\s#-]|-\S)|\xc2\x85|\xe2\x80[\xa8\xa9]")
 

@@ -21,7 +21,8 @@ from batchgen.ledger import LedgerBook, queries
 from batchgen.ledger.book import Account
 from batchgen.model import Clip, Generated, Links, Request, Running, Submission, TaskState
 from batchgen.pace import SubmissionPace
-from batchgen.pipeline import Parts, Pipeline, Rules, Stop, StopKind
+from batchgen.pipeline import Stop, StopKind
+from batchgen.pipeline.run import Parts, Pipeline, Rules
 from batchgen.settings import Limits, Polling
 from benchmarks.bench_ledger import JOB_FILE, ORIGIN, VIDEO, filled
 

@@ -18,10 +18,11 @@ from pathlib import Path
 
 from ledger.workshop import ACCOUNT, ORIGIN, Desk
 
-from batchgen.download import FolderStore, HttpFetcher, video_session
+from batchgen.download import FolderStore
+from batchgen.download.fetch import HttpFetcher, video_session
 from batchgen.model import Generated, Links, Order, Request, State, Submission, TaskState
 from batchgen.pace import SubmissionPace
-from batchgen.pipeline import Parts, Pipeline, Rules
+from batchgen.pipeline.run import Parts, Pipeline, Rules
 from batchgen.settings import Limits, Polling
 from benchmarks.loop_lag import watching
 from benchmarks.web_server import program

@@ -123,7 +123,7 @@ async def test_status_tells_where_jobs_stand_and_what_to_do(house: House) -> Non
 async def test_a_bug_ends_in_70_and_says_so(house: House) -> None:
     """An exception that nobody foresaw is shown, with word that nothing paid for is lost."""
     house.write([{"id": "fox", "prompt": "A fox"}])
-    with mock.patch("batchgen.app.driving.FolderStore", side_effect=ZeroDivisionError("of ours")):
+    with mock.patch("batchgen.app.assembling.FolderStore", side_effect=ZeroDivisionError("of ours")):
         ended = await house.run("jobs.yaml")
     assert ended.code == 70
     assert "ZeroDivisionError: of ours" in ended.err

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from batchgen.download import HttpFetcher, video_session
+from batchgen.download.fetch import HttpFetcher, video_session
 from download.host import Host
 
 

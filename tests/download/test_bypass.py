@@ -16,9 +16,11 @@ from types import SimpleNamespace
 import pytest
 from mp4_builder import build_mp4
 
-from batchgen.download import HttpFetcher, disk, sockets
+from batchgen.download import disk, sockets
+from batchgen.download.fetch import HttpFetcher
 from batchgen.download.memory import PIECE_BYTES, Memory
-from batchgen.download.partfile import HashingFile, line_beside
+from batchgen.download.partfile import HashingFile
+from batchgen.download.places import line_beside
 from batchgen.errors import DownloadError, FileTaken
 from batchgen.model import Links
 from download.host import CLIP, OTHER_CLIP, Host, serve

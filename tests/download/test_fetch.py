@@ -16,10 +16,10 @@ import pytest
 from aiohttp import web
 from mp4_builder import build_mp4
 
-from batchgen.download import HttpFetcher, video_session
+from batchgen.download.fetch import HttpFetcher, video_session
 from batchgen.download.intake import TooLarge
 from batchgen.download.memory import PIECE_BYTES
-from batchgen.download.partfile import line_beside
+from batchgen.download.places import line_beside
 from batchgen.errors import DownloadError, LinkExpired, LinkUnusable, NotAVideo
 from batchgen.model import Clip, Links
 from download.host import CLIP, OTHER_CLIP, PATH, QUERY, Answer, Host, break_off, redirect, reply, serve

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from batchgen.download import HttpFetcher
-from batchgen.download.partfile import line_beside
+from batchgen.download.fetch import HttpFetcher
+from batchgen.download.places import line_beside
 from batchgen.errors import DiskFull, DownloadError, NotAVideo
 from batchgen.model import Links
 from download.host import CLIP, OTHER_CLIP, PATH, Answer, Host, redirect, reply, serve

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.download import FolderStore
-from batchgen.download.partfile import line_beside
+from batchgen.download.places import line_beside
 from batchgen.errors import DiskFull, DownloadError, FileTaken
 from batchgen.model import Clip, Request, State, Submission, VideoFacts
 

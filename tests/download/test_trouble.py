@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
-from batchgen.download import HttpFetcher
+from batchgen.download.fetch import HttpFetcher
 from batchgen.download.trouble import network_errors
 from batchgen.errors import DownloadError
 from batchgen.model import Links

@@ -14,9 +14,11 @@ import aiohttp
 import pytest
 from mp4_builder import build_mp4
 
-from batchgen.download import HttpFetcher, disk
+from batchgen.download import disk
+from batchgen.download.fetch import HttpFetcher
 from batchgen.download.memory import PIECE_BYTES
-from batchgen.download.partfile import HashingFile, line_beside
+from batchgen.download.partfile import HashingFile
+from batchgen.download.places import line_beside
 from batchgen.errors import DiskFull, DownloadError
 from batchgen.model import Links
 from download.host import CLIP, OTHER_CLIP, Host, serve

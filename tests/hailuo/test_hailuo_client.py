@@ -36,7 +36,7 @@ from batchgen.errors import (
     ServiceError,
     Transient,
 )
-from batchgen.hailuo import Hailuo, Timeouts
+from batchgen.hailuo.client import Hailuo, Timeouts
 from batchgen.hailuo.wire import plain
 from batchgen.model import Failed, Generated, Links, Request, Running
 from batchgen.ports import Service

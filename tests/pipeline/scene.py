@@ -18,8 +18,9 @@ from fakes import KEY_PRINT, FakeBook, FakeFetcher, FakeService, FakeStore, Log,
 from batchgen.errors import NotAccepted
 from batchgen.model import Clip, Order, State, Status, Submission, TaskTimes
 from batchgen.pace import SubmissionPace
-from batchgen.pipeline import Parts, Pipeline, Rules, Stop, StopKind
+from batchgen.pipeline import Stop, StopKind
 from batchgen.pipeline.flow import Flow
+from batchgen.pipeline.run import Parts, Pipeline, Rules
 from batchgen.settings import Limits, Polling
 
 T = TypeVar("T")

@@ -12,7 +12,8 @@ import pytest
 from ledger.workshop import BROKE, NOON, ORIGIN, job, look
 
 from batchgen.app import lock
-from batchgen.app.merging import Merged, merge, refuse_merged
+from batchgen.app.folder import refuse_merged
+from batchgen.app.merging import Merged, merge
 from batchgen.errors import BatchgenError, ConfigError, FolderBusy, LedgerError
 from batchgen.ledger import Ledger, joining, layout
 from batchgen.ledger.book import Account

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from pipeline.scene import Scene, on_virtual_time
 
 from batchgen import cli, mp4, simulator
-from batchgen.download import HttpFetcher, video_session
+from batchgen.download.fetch import HttpFetcher, video_session
 from batchgen.errors import DownloadError, NotAVideo, OutcomeUnknown, ServiceError
 from batchgen.hailuo.replies import Reply, links, read_reply, submitted, task_state
 from batchgen.hailuo.secret import Scrubber

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hailuo.scripted_service import Act, hangs, repeats, scripted, sends
 
-from batchgen.download import HttpFetcher, video_session
+from batchgen.download.fetch import HttpFetcher, video_session
 from batchgen.errors import DownloadError
 from batchgen.model import Links
 

@@ -7,14 +7,8 @@ from typing import Unpack
 
 import click
 
-from batchgen.app import ExitCode, exporting
-from batchgen.app.this_run import utc_now
-from batchgen.cli import asked, params, screen, signals
-from batchgen.cli.packing_display import shown_packing
-from batchgen.export import Format, Limits, shown
-from batchgen.reports.plain import Verbosity
-from batchgen.reports.terminal import clean
-from batchgen.reports.words import count, size
+from batchgen.app import ExitCode
+from batchgen.cli import params, screen, signals
 
 _SHARDS = "webdataset"
 _DEFAULT_SHARD = 10**9  # bytes
@@ -31,7 +25,7 @@ _DEFAULT_SHARD = 10**9  # bytes
 @click.option(
     "--format",
     "kind",
-    type=click.Choice([_SHARDS, *(kind.value for kind in Format)]),
+    type=click.Choice([_SHARDS, "parquet", "csv"]),
     default=_SHARDS,
     show_default=True,
     help="The clips in tar archives, each with its facts; or the manifest as a table.",
@@ -65,65 +59,21 @@ def export(
     **given: Unpack[params.Given],
 ) -> int:
     """Pack what was made for the tools of the field; the same command carries on after an interruption."""
-    destination = exporting.Destination(to=to, name=name)
     try:
         with signals.raised():
+            from batchgen.cli import packing  # noqa: PLC0415  no other command packs anything
+
             if kind != _SHARDS:
                 if shard_size is not None or clips_per_shard is not None:
                     raise click.UsageError("--shard-size and --clips-per-shard are for --format webdataset")
-                return _table(job_file, destination, Format(kind), given)
-            limits = Limits(size=shard_size or _DEFAULT_SHARD, clips=clips_per_shard)
-            return _shards(job_file, destination, limits, given)
+                return packing.table(job_file, to, name, kind, given)
+            limits = packing.Limits(size=shard_size or _DEFAULT_SHARD, clips=clips_per_shard)
+            return packing.shards(job_file, to, name, limits, given)
     except KeyboardInterrupt:
         screen.say(
             "batchgen: interrupted; what is written stays, and the same command carries on", error=True
         )
         return ExitCode.UNFINISHED
-
-
-def _shards(job_file: Path, destination: exporting.Destination, limits: Limits, given: params.Given) -> int:
-    look = asked.look(given)
-    with shown_packing(look) as watcher:
-        done = exporting.to_shards(job_file, asked.options(given), utc_now(), destination, limits, watcher)
-    screen.problems(done.warnings)
-    packed = done.packed
-    for damaged in packed.examples:
-        screen.warn(str(damaged))
-    if packed.damaged:
-        mend = asked.commands(job_file, given).run("--restore-missing")
-        screen.warn(
-            f"{count(packed.damaged, 'clip')} damaged, so {count(packed.spoiled, 'shard')} not written; "
-            f"{mend} fetches such clips again, then the same command carries on; or leave them out: "
-            "another --to with --verify"
-        )
-    if done.missing:
-        screen.warn(f"left out, as they are missing or damaged: {count(done.missing, 'clip')}")
-    if look.verbosity > Verbosity.QUIET:
-        screen.say(_told(done, destination))
-    incomplete = packed.damaged or done.missing or not packed.clips
-    return ExitCode.UNSETTLED if incomplete else ExitCode.DONE
-
-
-def _told(done: exporting.ShardsExported, destination: exporting.Destination) -> str:
-    packed = done.packed
-    place = clean(shown(destination.to))
-    without = f"; {count(done.without, 'job')} without a clip" if done.without else ""
-    if not packed.clips and not packed.damaged:
-        return f"there is no clip to export yet{without}"
-    there = f", {packed.kept} of them there already" if packed.kept else ""
-    what = f"{count(packed.clips, 'clip')} in {count(packed.written + packed.kept, 'shard')}{there}"
-    return f"{what}, {size(packed.bytes)}, in {place}{without}"
-
-
-def _table(job_file: Path, destination: exporting.Destination, kind: Format, given: params.Given) -> int:
-    look = asked.look(given)
-    done = exporting.to_table(job_file, asked.options(given), utc_now(), destination, kind)
-    screen.problems(done.warnings)
-    if look.verbosity > Verbosity.QUIET:
-        to = clean(shown(destination.to))
-        file = to if to.endswith(done.file) else f"{to.rstrip('/')}/{done.file}"
-        screen.say(f"{count(done.rows, 'row')} in {file}{'' if done.written else ', there already'}")
-    return ExitCode.DONE
 
 
 COMMANDS = (export,)

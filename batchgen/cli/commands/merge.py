@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from batchgen.app import ExitCode, merging
+from batchgen.app import ExitCode
 from batchgen.app.this_run import utc_now
 from batchgen.cli import asked, params, screen
 from batchgen.reports.terminal import clean
@@ -31,6 +31,8 @@ def merge(folders: tuple[Path, ...], to: Path, *, simulate: bool, wait_lock: flo
 
     Clips are linked or copied, and verified.  The same command carries on after an interruption.
     """
+    from batchgen.app import merging  # noqa: PLC0415  folders are joined more seldom than anything else is done
+
     done = asked.blocking(merging.merge(folders, to, simulate=simulate, wait=wait_lock, now=utc_now))
     for line in done.missing:
         screen.warn(f"not taken: {line}")

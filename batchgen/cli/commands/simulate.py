@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from batchgen.app import ExitCode
 from batchgen.cli import asked, screen
 from batchgen.errors import ConfigError
-from batchgen.simulator import Behaviour, Simulator, Times, serve
+
+if TYPE_CHECKING:
+    from batchgen.simulator import Simulator
 
 
 @click.command()
@@ -30,6 +33,7 @@ from batchgen.simulator import Behaviour, Simulator, Times, serve
 @click.option("--median", metavar="SECONDS", type=click.FloatRange(min=0), help="The median time of a task.")
 def simulate(port: int, video_port: int, state: Path | None, median: float | None) -> int:
     """Serve the simulated service on loopback until stopped."""
+    from batchgen.simulator import Behaviour, Times, serve  # noqa: PLC0415  no other command needs a server
 
     def ready(simulator: Simulator) -> None:
         screen.say(f"simulated service: {simulator.base_url}")
