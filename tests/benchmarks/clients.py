@@ -26,6 +26,7 @@ class Used:
 def used_by(command: list[str], folder: Path, *, good: Collection[int] = (0,)) -> Used:
     """Run a process to its end.  Raises RuntimeError when its exit code is not a good one."""
     environment = {**os.environ, "DMXAPI_API_KEY": KEY, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has been compiled
     began = time.perf_counter()
     with (folder / "said.txt").open("wb") as said:
         process = subprocess.Popen(
