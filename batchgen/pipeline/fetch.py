@@ -6,6 +6,7 @@ import asyncio
 import math
 import random
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from batchgen.download import clip_warnings
 from batchgen.errors import (
@@ -179,13 +180,14 @@ class Downloads:
             return False
         placement = await self._collector.book.checked(submission, clip)
         store = self._collector.store
+        part = store.part(submission)
         if await store.holds(placement.file, clip):
             # What came behind the name may be missing: the folder on disk, the partial file away.
-            await store.put(store.part(submission), placement.file, clip, placement.over)
+            await store.put(part, placement.file, clip, placement.over)
             await self._stored(submission, clip, placement.file)
             return True
-        if await store.gathered(store.part(submission), clip):
-            await self._name(submission, clip, placement)
+        if await store.gathered(part, clip):
+            await self._name(submission, clip, placement, part)
             return True
         return False
 
@@ -206,15 +208,15 @@ class Downloads:
         )
         placement = await parts.book.checked(submission, clip)
         wanted.submission = replace(submission, checked=clip)
-        await self._name(submission, clip, placement)
+        await self._name(submission, clip, placement, part)
 
-    async def _name(self, submission: Submission, clip: Clip, placement: Placement) -> None:
+    async def _name(self, submission: Submission, clip: Clip, placement: Placement, part: Path) -> None:
         """Give a gathered clip its name; an earlier clip that has it gets another one first."""
         book, store = self._collector.book, self._collector.store
         if placement.keep_key is not None and placement.over is not None:
             await store.keep(placement.file, placement.over, placement.keep_as)
             await book.superseded(placement.keep_key, placement.keep_as)
-        await store.put(store.part(submission), placement.file, clip, placement.over)
+        await store.put(part, placement.file, clip, placement.over)
         await self._stored(submission, clip, placement.file)
 
     async def _ask(self, submission: Submission) -> Links:
