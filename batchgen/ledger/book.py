@@ -12,7 +12,7 @@ from functools import cache
 from batchgen.errors import IllegalTransition, OutcomeUnknown
 from batchgen.ledger import task_times
 from batchgen.ledger.database import Ledger
-from batchgen.ledger.layout import is_fanned
+from batchgen.ledger.layout import IS_FANNED, is_fanned
 from batchgen.ledger.orders import RESUBMITTABLE, order_anew
 from batchgen.ledger.portions import clip_name, superseded_name
 from batchgen.ledger.queries import SUBMITTABLE
@@ -220,7 +220,7 @@ def _update_of(names: tuple[str, ...]) -> str:
 
 # Each of a job's changes is a handful of microseconds, so what one statement can tell is not asked for by two.
 _PENDING = f"""
-SELECT key, id, request, digest, order_reason, file, filename,
+SELECT key, id, request, digest, order_reason, file, filename, {IS_FANNED} AS fanned,
   EXISTS (SELECT 1 FROM submissions WHERE job = standing.key AND state <> 'not_accepted') AS sent_before
 FROM standing WHERE key = ? AND {SUBMITTABLE}"""
 
@@ -234,7 +234,7 @@ def _intend(
     request = from_request(job["request"])
     payment = spend(request)
     if job["file"] is None:
-        fix_file(db, job)
+        fix_file(db, job, fanned=job["fanned"])
     key = insert(
         db,
         {
@@ -279,9 +279,8 @@ def _resubmit(db: sqlite3.Connection, submission: Submission) -> Order | None:
     return to_order(db.execute("SELECT * FROM standing WHERE key = ?", (submission.job_key,)).fetchone())
 
 
-def fix_file(db: sqlite3.Connection, job: sqlite3.Row) -> str:
+def fix_file(db: sqlite3.Connection, job: sqlite3.Row, *, fanned: bool) -> str:
     """Fix the name of the clip; a renamed job may still hold the obvious one."""
-    fanned = is_fanned(db)
     for number in itertools.count(1):
         name = clip_name(job["id"], job["filename"], fanned=fanned, number=number)
         # Only the name may be taken: everything else that could be wrong with it raises.
