@@ -231,7 +231,7 @@ def _intend(
     job = db.execute(_PENDING, (order.key,)).fetchone()
     if job is None:
         return None
-    request = from_request(job["request"])
+    request = order.request if job["request"] == order.written else from_request(job["request"])
     payment = spend(request)
     if job["file"] is None:
         fix_file(db, job, fanned=job["fanned"])
