@@ -161,7 +161,10 @@ class LedgerBook:
         )
 
     async def _change(self, sql: str, values: Sequence[str | int | None]) -> None:
-        await self._ledger.write(lambda db: db.execute(sql, values))
+        def change(db: sqlite3.Connection) -> None:
+            db.execute(sql, values)
+
+        await self._ledger.write(change)
 
     async def _move(self, submission: Submission, state: State, **columns: str | int | None) -> None:
         await self._ledger.write(lambda db: update(db, submission.key, {**columns, "state": state}))
