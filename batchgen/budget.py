@@ -1,7 +1,7 @@
 """What clips cost, and whether one more may be paid for: decisions without side effects.
 
-Amounts are exact decimals with at most six decimals.  They are compared and added up as whole micro-units,
-so that no setting of the decimal module, and no float, can round one.
+Amounts are exact decimals with at most six decimals.  They are added up as whole micro-units, or by a context of
+our own that refuses to round, so that no setting of the decimal module, and no float, can round one.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def reached(cap: Cap, spent: Spent, price: Decimal | None, *, what: str, currenc
         return None
     if price is None:
         return f"{what} is a cap in cost, and the next clip has no price"
-    if to_micros(spent.cost) + to_micros(price) <= to_micros(cap.cost):
+    if _EXACT.add(spent.cost, price) <= cap.cost:
         return None
     return (
         f"{what} is reached: {shown(spent.cost, currency)} of {shown(cap.cost, currency)} are spent or under way, "

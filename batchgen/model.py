@@ -216,6 +216,7 @@ class Order:
     id: str
     request: Request
     reason: Reason
+    written: str = ""  # the request as the ledger has it, JSON: while it has the same, it is not parsed again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal, localcontext
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchgen.budget import (
@@ -217,6 +217,7 @@ def test_one_more_clip_must_fit_below_every_cap(
     prices=st.lists(AMOUNTS, max_size=50),
     precision=st.integers(1, 30),
 )
+@example(cost=Decimal("4.70"), clips=1, prices=[Decimal("4.60")], precision=1)  # 5 when it is rounded
 def test_spending_until_it_is_reached_never_goes_past_a_cap(
     cost: Decimal, clips: int, prices: list[Decimal], precision: int
 ) -> None:

@@ -12,7 +12,7 @@ from functools import cache
 from batchgen.errors import IllegalTransition, OutcomeUnknown
 from batchgen.ledger import task_times
 from batchgen.ledger.database import Ledger
-from batchgen.ledger.layout import is_fanned
+from batchgen.ledger.layout import IS_FANNED, is_fanned
 from batchgen.ledger.orders import RESUBMITTABLE, order_anew
 from batchgen.ledger.portions import clip_name, superseded_name
 from batchgen.ledger.queries import SUBMITTABLE
@@ -84,9 +84,7 @@ class LedgerBook:
         """
         at = to_time(self._now())
         try:
-            await self._move(
-                submission, State.SUBMITTED, task_id=task_id, submitted_at=at, **_fault_columns(None)
-            )
+            await self._change(_ACCEPTED, (task_id, at, submission.key))
         except IllegalTransition as error:
             if _OTHER_OWNER not in str(error):
                 raise
@@ -113,17 +111,8 @@ class LedgerBook:
 
     async def generated(self, submission: Submission, news: Generated) -> Submission:
         """The task has ended well; the clip waits to be fetched."""
-        await self._move(
-            submission,
-            State.GENERATED,
-            file_id=news.file_id,
-            width=news.width,
-            height=news.height,
-            generated_at=to_time(self._now()),
-            charged=Charged.YES,
-            not_found_since=None,
-            **_fault_columns(None),
-        )
+        at = to_time(self._now())
+        await self._change(_GENERATED, (news.file_id, news.width, news.height, at, submission.key))
         return replace(submission, state=State.GENERATED, file_id=news.file_id, not_found_since=None)
 
     async def failed(self, submission: Submission, fault: Fault, charged: Charged) -> None:
@@ -150,15 +139,8 @@ class LedgerBook:
 
     async def stored(self, submission: Submission, warnings: Sequence[str]) -> None:
         """The clip stands under its final name."""
-        await self._move(
-            submission,
-            State.SUCCEEDED,
-            finished_at=to_time(self._now()),
-            charged=Charged.YES,
-            missing=0,
-            warnings=to_json(list(warnings)),
-            **_fault_columns(None),
-        )
+        at = to_time(self._now())
+        await self._change(_STORED, (at, to_json(list(warnings)), submission.key))
 
     async def rested(self, submission: Submission, fault: Fault | None) -> None:
         """Why the clip is not on disk yet (``None``: no reason any more); the state stays."""
@@ -178,6 +160,12 @@ class LedgerBook:
             **_fault_columns(fault),
         )
 
+    async def _change(self, sql: str, values: Sequence[str | int | None]) -> None:
+        def change(db: sqlite3.Connection) -> None:
+            db.execute(sql, values)
+
+        await self._ledger.write(change)
+
     async def _move(self, submission: Submission, state: State, **columns: str | int | None) -> None:
         await self._ledger.write(lambda db: update(db, submission.key, {**columns, "state": state}))
 
@@ -185,12 +173,29 @@ class LedgerBook:
         await self._ledger.write(lambda db: update(db, submission.key, columns))
 
 
-_NO_FAULT: Mapping[str, str | int | None] = {"fault_code": None, "fault_message": None, "fault_stage": None}
+_NO_FAULT = "fault_code = NULL, fault_message = NULL, fault_stage = NULL"
+
+# What every job goes through is written out: a constant costs less than a parameter, above all that of a StrEnum,
+# for which SQLite's driver looks for an adapter each time.
+_ACCEPTED = f"""
+UPDATE submissions SET state = 'submitted', task_id = ?, submitted_at = ?,
+  {_NO_FAULT}
+WHERE key = ?"""
+
+_GENERATED = f"""
+UPDATE submissions SET state = 'generated', file_id = ?, width = ?, height = ?, generated_at = ?, charged = 'yes',
+  not_found_since = NULL, {_NO_FAULT}
+WHERE key = ?"""
+
+_STORED = f"""
+UPDATE submissions SET state = 'succeeded', finished_at = ?, charged = 'yes', missing = 0, warnings = ?,
+  {_NO_FAULT}
+WHERE key = ?"""
 
 
 def _fault_columns(fault: Fault | None) -> Mapping[str, str | int | None]:
     if fault is None:
-        return _NO_FAULT
+        return {"fault_code": None, "fault_message": None, "fault_stage": None}
     return {"fault_code": fault.code, "fault_message": fault.message, "fault_stage": fault.stage}
 
 
@@ -220,9 +225,14 @@ def _update_of(names: tuple[str, ...]) -> str:
 
 # Each of a job's changes is a handful of microseconds, so what one statement can tell is not asked for by two.
 _PENDING = f"""
-SELECT key, id, request, digest, order_reason, file, filename,
+SELECT key, id, request, digest, order_reason, file, filename, {IS_FANNED} AS fanned,
   EXISTS (SELECT 1 FROM submissions WHERE job = standing.key AND state <> 'not_accepted') AS sent_before
 FROM standing WHERE key = ? AND {SUBMITTABLE}"""
+
+_INTENDED = """
+INSERT INTO submissions (state, charged, job, reason, request, digest, account, origin, key_print, intended_at,
+  run, day, price, currency)
+VALUES ('submitting', 'perhaps', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 def _intend(
@@ -231,29 +241,15 @@ def _intend(
     job = db.execute(_PENDING, (order.key,)).fetchone()
     if job is None:
         return None
-    request = from_request(job["request"])
+    request = order.request if job["request"] == order.written else from_request(job["request"])
     payment = spend(request)
     if job["file"] is None:
-        fix_file(db, job)
-    key = insert(
-        db,
-        {
-            "job": order.key,
-            "state": State.SUBMITTING,
-            "reason": job["order_reason"],
-            "account": account.name,
-            "origin": account.origin,
-            "key_print": account.key_print,
-            "request": job["request"],
-            "digest": job["digest"],
-            "intended_at": at,
-            "charged": Charged.PERHAPS,
-            "run": payment.run,
-            "day": payment.day,
-            "price": payment.price,
-            "currency": payment.currency,
-        },
-    )
+        fix_file(db, job, fanned=job["fanned"])
+    sent = (order.key, job["order_reason"], job["request"], job["digest"])
+    to_whom = (account.name, account.origin, account.key_print)
+    paid = (payment.run, payment.day, payment.price, payment.currency)
+    key = db.execute(_INTENDED, (*sent, *to_whom, at, *paid)).lastrowid
+    assert key is not None  # noqa: S101  an insert has one
     return Submission(
         key=key,
         job_key=order.key,
@@ -279,9 +275,8 @@ def _resubmit(db: sqlite3.Connection, submission: Submission) -> Order | None:
     return to_order(db.execute("SELECT * FROM standing WHERE key = ?", (submission.job_key,)).fetchone())
 
 
-def fix_file(db: sqlite3.Connection, job: sqlite3.Row) -> str:
+def fix_file(db: sqlite3.Connection, job: sqlite3.Row, *, fanned: bool) -> str:
     """Fix the name of the clip; a renamed job may still hold the obvious one."""
-    fanned = is_fanned(db)
     for number in itertools.count(1):
         name = clip_name(job["id"], job["filename"], fanned=fanned, number=number)
         # Only the name may be taken: everything else that could be wrong with it raises.
@@ -297,17 +292,13 @@ SELECT id, file, EXISTS (
   SELECT 1 FROM submissions WHERE job = jobs.key AND key <> ? AND sha256 IS NOT NULL) AS has_others
 FROM jobs WHERE key = ?"""
 
+_CHECKED = "UPDATE submissions SET bytes = ?, sha256 = ?, video = ?, file = ? WHERE key = ?"
+
 
 def _check(db: sqlite3.Connection, submission: Submission, clip: Clip) -> Placement:
     job = db.execute(_NAMED, (submission.key, submission.job_key)).fetchone()
     placement = _among_others(db, submission, job) if job["has_others"] else Placement(file=job["file"])
-    columns: dict[str, str | int | None] = {
-        "bytes": clip.bytes,
-        "sha256": clip.sha256,
-        "video": to_video(clip.video),
-        "file": placement.file,
-    }
-    update(db, submission.key, columns)
+    db.execute(_CHECKED, (clip.bytes, clip.sha256, to_video(clip.video), placement.file, submission.key))
     return placement
 
 

@@ -12,11 +12,14 @@ from batchgen.ledger.portions import FAN_OUT_ABOVE
 
 _FLAT, _FANNED = "flat", "fanned"
 
+#: Whether new clips go to folders by the hash of their ids, as a column of any query.
+IS_FANNED = f"EXISTS (SELECT 1 FROM facts WHERE name = 'videos' AND value = '{_FANNED}')"
+
 
 def is_fanned(db: sqlite3.Connection) -> bool:
     """Whether new clips go to folders by the hash of their ids."""
-    row = db.execute("SELECT value FROM facts WHERE name = 'videos'").fetchone()
-    return row is not None and row[0] == _FANNED
+    (answer,) = db.execute(f"SELECT {IS_FANNED}").fetchone()
+    return bool(answer)
 
 
 def settle_layout(db: sqlite3.Connection) -> None:

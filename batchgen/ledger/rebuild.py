@@ -19,7 +19,7 @@ from batchgen.errors import LedgerError
 from batchgen.ledger import opening
 from batchgen.ledger.book import fix_file, insert, update
 from batchgen.ledger.database import first_facts
-from batchgen.ledger.layout import set_layout
+from batchgen.ledger.layout import is_fanned, set_layout
 from batchgen.ledger.portions import Shard, clip_name
 from batchgen.ledger.refusals import not_opened
 from batchgen.ledger.remembered import Columns, Remembered, RememberedJob, remember
@@ -244,11 +244,12 @@ def _has_fanned(connection: sqlite3.Connection) -> bool:
 
 def _name_clips(connection: sqlite3.Connection) -> None:
     """Fix the names that no row told, once all that were told are taken."""
+    fanned = is_fanned(connection)
     while True:
         with transaction(connection):
             jobs = connection.execute(_NAMELESS, (_BATCH,)).fetchall()
             for job in jobs:
-                fix_file(connection, job)
+                fix_file(connection, job, fanned=fanned)
         if len(jobs) < _BATCH:
             return
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batchgen.ledger.book import fix_file, insert
+from batchgen.ledger.layout import is_fanned
 from batchgen.ledger.queries import SUBMITTABLE
 from batchgen.ledger.rows import from_request, to_clip, to_time, to_video
 from batchgen.ledger.selecting import Among
@@ -117,7 +118,7 @@ def intend(db: sqlite3.Connection, offer: Offer, takers: Takers) -> Taking | Non
     job = db.execute(query, (takers.job_file, offer.digest, offer.plain_digest)).fetchone()
     if job is None:
         return None
-    file = job["file"] or fix_file(db, job)
+    file = job["file"] or fix_file(db, job, fanned=is_fanned(db))
     db.execute("INSERT INTO temp.had VALUES (?, ?)", task)
     db.execute(
         "INSERT INTO reusing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -92,7 +92,11 @@ def to_fault(row: sqlite3.Row) -> Fault | None:
 def to_order(row: sqlite3.Row) -> Order:
     """A pending job as a worker needs it."""
     return Order(
-        key=row["key"], id=row["id"], request=from_request(row["request"]), reason=Reason(row["order_reason"])
+        key=row["key"],
+        id=row["id"],
+        request=from_request(row["request"]),
+        written=row["request"],
+        reason=Reason(row["order_reason"]),
     )
 
 

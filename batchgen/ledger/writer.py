@@ -1,10 +1,11 @@
 """Group commit: one thread writes, and all who wait at that moment share one durable transaction.
 
 SQLite with ``synchronous=FULL`` pays for a flush of the disk with each commit, so the writer gathers every
-change that has come while the last commit ran.  A change that the database refuses fails alone, one that can't
-reach the disk fails with all of its companions.  Refusals are rare and savepoints are not free, so a batch is tried
-without any; where one change fails, all are undone and made again, each under a savepoint of its own.  So a change
-is a function of what is in the ledger that may be called more than once.
+change that has come while the last commit ran, and gets those of one turn of the loop together.  A change that the
+database refuses fails alone, one that can't reach the disk fails with all of its companions.  Refusals are rare and
+savepoints are not free, so a batch is tried without any; where one change fails, all are undone and made again,
+each under a savepoint of its own.  So a change is a function of what is in the ledger that may be called more than
+once.
 
 When the disk is full the changes that begin something, and may wait, fail; those that say what has happened are
 tried again on the reserve.
@@ -45,6 +46,7 @@ class GroupWriter:
     def __init__(self, connection: sqlite3.Connection, anchor: Anchor, log: Log, reserve: Reserve) -> None:
         self._connection = connection
         self._anchor, self._log, self._reserve = anchor, log, reserve
+        self._turn: list[_Waiting] = []  # what has come in this turn of the loop
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="batchgen-ledger", daemon=True)
         self._loop = asyncio.get_running_loop()
@@ -60,13 +62,22 @@ class GroupWriter:
         if self._closed:
             raise LedgerNotWritable("the ledger is closed")
         future: asyncio.Future[object] = self._loop.create_future()
-        self._queue.put(_Waiting(change, future, may_wait))
+        if not self._turn:
+            self._loop.call_soon(self._hand_over)
+        self._turn.append(_Waiting(change, future, may_wait))
         return cast("T", await future)
+
+    def _hand_over(self) -> None:
+        """At the end of a turn: a thread that wakes at its first change would commit that one without the others."""
+        for waiting in self._turn:
+            self._queue.put(waiting)
+        self._turn.clear()
 
     async def close(self) -> None:
         """Let what is queued reach the disk, then end the thread."""
         if not self._closed:
             self._closed = True
+            self._hand_over()
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
 

@@ -169,6 +169,15 @@ async def test_what_is_sent_is_what_the_ledger_holds(desk: Desk) -> None:
     assert desk.look("SELECT digest = (SELECT digest FROM jobs) FROM submissions") == [(1,)]
 
 
+async def test_a_request_that_stands_as_it_was_read_is_not_parsed_again(desk: Desk) -> None:
+    """The submission has the request of its order."""
+    desk.has("a")
+    order = desk.order("a")
+    submission = await desk.book.intend(order)
+    assert submission is not None
+    assert submission.request is order.request
+
+
 async def test_a_task_id_of_another_submission_leaves_the_outcome_unknown(desk: Desk) -> None:
     """A service that gives one id twice has not told what became of the second POST."""
     desk.has("a", "b")

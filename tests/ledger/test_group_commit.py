@@ -82,6 +82,23 @@ async def test_changes_that_wait_together_share_a_commit(ledger: Ledger) -> None
     assert notes(ledger) == list(range(100))
 
 
+async def test_changes_of_one_turn_of_the_loop_share_a_commit(ledger: Ledger) -> None:
+    """Also when the turn takes its time: the writer does not begin at the first of them."""
+    seen = commits(ledger)
+    gate = Gate()
+    gate.leave.set()
+    begun: list[bool] = []
+
+    async def later() -> None:
+        begun.append(gate.entered.wait(0.05))
+        await ledger.write(note(1))
+
+    await asyncio.gather(ledger.write(gate), later(), ledger.write(note(2)))
+    assert begun == [False]
+    assert len(seen) == 1
+    assert notes(ledger) == [1, 2]
+
+
 async def test_a_batch_is_bounded(ledger: Ledger) -> None:
     """However many wait, the first of them does not wait for all others."""
     seen = commits(ledger)
@@ -250,6 +267,14 @@ async def test_stopping_waits_for_what_was_handed_over(ledger: Ledger) -> None:
     await asyncio.gather(*tasks)
     with pytest.raises(LedgerNotWritable):
         await ledger.write(note(3))
+
+
+async def test_stopping_in_the_turn_of_a_change_waits_for_it(ledger: Ledger) -> None:
+    """What was called before is made, although it was not handed over yet."""
+    writing = [asyncio.create_task(ledger.write(note(n))) for n in range(3)]
+    await asyncio.create_task(ledger.stop_writing())
+    assert notes(ledger) == [0, 1, 2]
+    assert await asyncio.gather(*writing) == [1, 1, 1]
 
 
 async def test_the_loop_is_not_blocked_while_the_disk_works(ledger: Ledger) -> None:
