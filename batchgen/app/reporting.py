@@ -143,7 +143,7 @@ class Appender:
         """``check`` raises OSError when the folder is not the run's own any more."""
         self._ledger, self._warn, self._check = ledger, warn, check
         self._writer = ManifestWriter(output)
-        self._ended: list[int] = []  # jobs; bounded by what is in flight
+        self._ended: list[int] = []  # jobs, by their keys, that have no row yet
         self._some = asyncio.Event()  # there are some
         self._told = False
 
@@ -154,11 +154,12 @@ class Appender:
             self._some.set()
 
     async def work(self) -> None:
-        """Append row after row until cancelled; a disk that does not take them is told once."""
+        """Append rows until cancelled; a disk that does not take them is told once."""
         try:
             while True:
                 await self._some.wait()
-                await asyncio.sleep(_COMPANY)
+                if len(self._ended) < _AT_ONCE:
+                    await asyncio.sleep(_COMPANY)
                 await self._append_some()
         finally:  # the rows may stand as they are, when there is no time to rewrite them
             while self._ended:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import random
 from collections.abc import Callable
@@ -23,7 +24,15 @@ from batchgen.pipeline.calls import Calls
 from batchgen.pipeline.durable import insist
 from batchgen.pipeline.flow import Flow, Pulse
 from batchgen.pipeline.stops import halt_for
-from batchgen.polling import NOT_FOUND_BACKOFF, Agenda, Spacing, Timetable, is_gone, is_lost_for_now
+from batchgen.polling import (
+    MOST_ROUNDS,
+    NOT_FOUND_BACKOFF,
+    Agenda,
+    Spacing,
+    Timetable,
+    is_gone,
+    is_lost_for_now,
+)
 from batchgen.ports import Book, Service
 
 #: Questions in the air at once: at a second each, more than any ceiling on questions a second allows.
@@ -39,6 +48,7 @@ class Watched:
     submission: Submission
     born: float  # when the service took it, on the loop's clock
     asked: float = 0.0  # its age at the last question that was answered; 0: none was
+    looks: int = 0  # at it since it was asked about, while nothing was known of its kind
     postponed: bool = False  # it waits for what others teach about its kind
     mark: int | None = None  # the timetable's: when it was last seen running; None: not by this run
     at_service: bool = True  # and counted there
@@ -78,6 +88,7 @@ class Poller:
         self._news = Pulse()  # the agenda has another first item
         self._gate = asyncio.Semaphore(QUESTIONS)
         self._hopeless = 0
+        self._numbers = itertools.count()
 
     @property
     def waiting(self) -> int:
@@ -92,6 +103,7 @@ class Poller:
     def track(self, submission: Submission) -> None:
         """A submission of this run was accepted: its slot is taken already."""
         watched = self._watch(submission)
+        watched.looks = next(self._numbers) % MOST_ROUNDS  # not all have their turn at the same age
         watched.mark = self._asker.timetable.begin(submission.request.kind, 0.0)
         self._plan(watched, self._delay(watched))
 
@@ -155,16 +167,18 @@ class Poller:
 
     def _postponed(self, watched: Watched) -> float:
         """Seconds for which a task that is due waits for what others teach about its kind; 0: ask about it now."""
+        timetable, kind = self._asker.timetable, watched.submission.request.kind
         if watched.mark is None:  # nobody in this run has seen it yet
             return 0.0
-        kind, age = watched.submission.request.kind, max(0.0, self._flow.clock() - watched.born)
-        timetable = self._asker.timetable
         if watched.postponed and timetable.knows(kind):
             watched.postponed = False
             return self._delay(watched)
-        later = timetable.postponed(kind, age)
-        watched.postponed = later > 0
-        return later
+        watched.looks += 1
+        watched.postponed = watched.looks < timetable.rounds(kind)
+        if watched.postponed:
+            return timetable.look_again(max(0.0, self._flow.clock() - watched.born))
+        watched.looks = 0
+        return 0.0
 
     def _age(self, submission: Submission) -> float:
         return max(0.0, (self._flow.now() - submission.submitted_at).total_seconds())

@@ -9,14 +9,12 @@ from collections.abc import Mapping, Sequence
 from batchgen.polling.ages import EDGES, LAST, nearest
 from batchgen.polling.estimate import Estimate, Interval, estimate
 from batchgen.polling.plan import Cost, Ends, Plan, plan_for
-from batchgen.polling.rules import CEILING, GROWTH, cold_step, next_poll
+from batchgen.polling.rules import CEILING, GROWTH, next_poll, rounds
 
 #: Mean lag that a plan aims at, as a part of the median time: while jobs wait for the slot, and while none does.
 HURRIED, UNHURRIED = 0.027, 0.045
 _SLOWEST = 0.5  # likewise, when the ceiling on questions forbids more
 
-#: Tasks of a kind of which nothing is known that are asked about at each age: the others wait for what these teach.
-SCOUTS = 64
 _FEWEST = 3  # ended tasks from which on there is something to plan with
 _RECENT = 64  # tasks whose intervals are kept as they were seen, at the most
 _FOLD = 32  # of them are shared out at a time: that walks through all that is kept
@@ -50,7 +48,6 @@ class Learner:
         self._plans: dict[float, tuple[Plan, Cost]] = {}
         self._learnt_at = float("-inf")
         self._begun = 0
-        self._scouted: Counter[int] = Counter()  # questions by the step of an age while nothing was known
         self._unlearnt = 0  # tasks that have ended since the last look
         self._weight = sum(self._kept.values())
         self.median = 0.0  # seconds; 0: nothing is known
@@ -131,7 +128,7 @@ class Learner:
         ``stretch``: how many times the lag must be what it should, so that there are fewer questions.
         """
         if not self.is_known:
-            return age + next_poll(age, None) if age > 0.0 else self._dithered(0.5 / 1.2, 0.5)
+            return age + next_poll(age) if age > 0.0 else self._dithered(0.5 / 1.2, 0.5)
         self._look(now)
         plan, _ = self._plan(hurried=hurried, stretch=stretch)
         following = plan.next_age(age)
@@ -143,17 +140,10 @@ class Learner:
             return self._dithered(following - half, following + half)
         return following if age < self._usual else min(following, age + self._longest)
 
-    def is_worth_asking(self, age: float) -> bool:
-        """Whether a question about a task of this age, which is due, would teach or tell enough to be asked now.
-
-        When very many tasks of an unknown kind run at once, a few at each age say as much about it as all of them
-        would.  It is counted as asked.
-        """
-        if self.is_known:
-            return True
-        step = cold_step(age)
-        self._scouted[step] += 1
-        return self._scouted[step] <= SCOUTS
+    @property
+    def rounds(self) -> int:
+        """Every how many looks each of its tasks is asked about."""
+        return 1 if self.is_known else rounds(self.watched)
 
     @property
     def _longest(self) -> float:

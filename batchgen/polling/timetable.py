@@ -65,11 +65,13 @@ class Timetable:
         """Whether there is anything to plan with."""
         return self._interval is not None or self._learners[kind].is_known
 
-    def postponed(self, kind: TaskKind, age: float) -> float:
-        """Seconds until another look at a task of this age that is due; 0: it is to be asked about now."""
-        if self._interval is not None or self._learners[kind].is_worth_asking(age):
-            return 0.0
-        return next_poll(age, None)
+    def rounds(self, kind: TaskKind) -> int:
+        """Every how many looks a task of this kind is asked about: each time, unless very many are unknown."""
+        return 1 if self._interval is not None else self._learners[kind].rounds
+
+    def look_again(self, age: float) -> float:
+        """Seconds until the next look at a task of this age whose turn it is not."""
+        return next_poll(age)
 
     def next_age(self, kind: TaskKind, age: float, now: float, *, hurried: bool) -> float:
         """The age at which to ask next about a task that ran at this age."""

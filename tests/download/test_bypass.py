@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import io
 import mmap
 import os
 import socket
@@ -16,6 +17,7 @@ from types import SimpleNamespace
 import pytest
 from mp4_builder import build_mp4
 
+from batchgen import mp4
 from batchgen.download import disk, sockets
 from batchgen.download.fetch import HttpFetcher
 from batchgen.download.memory import PIECE_BYTES, Memory
@@ -169,7 +171,39 @@ def test_a_short_write_past_the_cache(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (tmp_path / "fox.part").read_bytes() == data
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has O_DIRECT")
+def test_a_check_that_looks_where_memory_does_not_reach(tmp_path: Path, past: list[int]) -> None:
+    """An index amid a clip that went past the cache to its last byte is read from the disk."""
+    if not takes_direct(tmp_path):
+        pytest.skip("the file system of the temporary folder can't write past its cache")
+    plain = build_mp4(payload=b"")
+    ftyp = int.from_bytes(plain[:4], "big")
+    gap = PIECE_BYTES.to_bytes(4, "big") + b"free" + bytes(PIECE_BYTES - 8)
+    clip = build_mp4(payload=noise(2 * PIECE_BYTES - len(plain)))
+    data = clip[:ftyp] + gap + clip[ftyp:]
+    assert len(data) == 3 * PIECE_BYTES
+    with HashingFile(disk.open_new(tmp_path / "fox.part"), cached=False) as file:
+        pieces = [page_aligned(data[at : at + PIECE_BYTES]) for at in range(0, len(data), PIECE_BYTES)]
+        for piece in pieces:
+            file.writelines([piece])
+        assert sum(past) == len(data)
+        assert file.sealed(pieces[-1:]).video == mp4.probe(io.BytesIO(data), len(data))
+
+
 # --- memory and sockets ----------------------------------------------------------------------------------
+
+
+def test_memory_is_lent_once_at_a_time() -> None:
+    """What was given back by hand does not come back again at the end: two clips would be gathered in one place."""
+    memory = Memory()
+    with memory.lending() as loan:
+        first, second = loan.take(), loan.take()
+        loan.give_back(first)
+        assert loan.take() is first
+        loan.give_back(second)
+    with memory.lending() as one, memory.lending() as other:
+        taken = [one.take(), other.take(), one.take(), other.take()]
+        assert len({id(piece.obj) for piece in taken}) == len(taken)
 
 
 async def test_memory_is_used_again(

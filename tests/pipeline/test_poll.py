@@ -17,8 +17,6 @@ from fakes import now
 
 from batchgen.errors import NotFound, RateLimited, ServiceError, Transient
 from batchgen.model import Charged, Failed, Request, State, Status, TaskState
-from batchgen.polling.learner import SCOUTS
-from batchgen.polling.rules import cold_step
 from batchgen.settings import Limits, Polling
 from pipeline.scene import Scene
 
@@ -40,7 +38,7 @@ async def test_questions_follow_the_plan() -> None:
 
 
 async def test_very_many_unknown_tasks_are_learnt_from_some() -> None:
-    """In a first wave of hundreds most wait for what some teach; all are heard of, and hardly later for it."""
+    """In a first wave of hundreds each is asked about in its turn until some teach; hardly later for it."""
     draw = lognormal_times(0.4, 5)
     times = {f"job-{n}": draw("") for n in range(1, 401)}
     scene = Scene(jobs=400, in_flight=400)
@@ -49,8 +47,39 @@ async def test_very_many_unknown_tasks_are_learnt_from_some() -> None:
     scene.assert_all_succeeded()
     ended, begun, early = scene.log.by_job("generated"), scene.log.by_job("accepted"), min(times.values())
     ages = [call.at - begun[call.job] for call in scene.log.calls if call.what == "query"]
-    assert SCOUTS < sum(age < early for age in ages) <= SCOUTS * (cold_step(early) + 1)
+    steps = 1 + math.log(early / 0.5) / math.log(1.2)
+    assert 0.15 * steps < sum(age < early for age in ages) / 400 < 0.3 * steps
     assert fmean(ended[job] - begun[job] - times[job] for job in times) < 0.12 * 60.0
+
+
+@pytest.mark.parametrize("trouble", [None, Transient("http_502", "bad gateway")])
+@pytest.mark.parametrize("earlier", [False, True])
+async def test_very_many_tasks_that_never_end_hold_up_no_run(
+    trouble: Exception | None, *, earlier: bool
+) -> None:
+    """Nothing is ever learnt; still each is asked about, and past its patience none is waited for."""
+    scene = Scene(jobs=0 if earlier else 300, in_flight=300, limits=Limits(task_patience=900.0))
+    if earlier:
+        scene.under_way = [scene.book.earlier(n) for n in range(1, 301)]
+        for n in range(1, 301):
+            scene.service.add(f"job-{n}", seconds=1e9)
+    scene.service.task_time = lambda _job: 1e9
+    scene.service.on_query = lambda _job, _n: trouble
+    await scene.run()
+    assert scene.took < 900.0 + 130.0
+    asked = scene.log.by_job("query")
+    assert len(asked) == 300
+    assert min(asked.values()) > 700.0
+
+
+async def test_tasks_behind_very_many_that_never_end_are_heard_of() -> None:
+    """Those that came first take no turn from those behind them."""
+    scene = Scene(jobs=188, in_flight=188, limits=Limits(task_patience=900.0))
+    scene.service.task_time = lambda job: 30.0 if int(job.removeprefix("job-")) > 128 else 1e9
+    await scene.run()
+    ended, begun = scene.log.by_job("generated"), scene.log.by_job("accepted")
+    assert len(ended) == 60
+    assert max(ended[job] - begun[job] - 30.0 for job in ended) < 60.0
 
 
 async def test_a_fixed_interval_is_kept() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from batchgen.model import TaskKind
 from batchgen.polling import Timetable
-from batchgen.polling.learner import SCOUTS, Learner
-from batchgen.polling.rules import cold_step, next_poll
+from batchgen.polling.learner import Learner
+from batchgen.polling.rules import rounds
 from polling.nights import list_scheduled, night, times_of
 from polling.optimum import CASES, Case, Point, cost_of, known_curve, lognormal, questions_at
 
@@ -56,35 +56,15 @@ def test_while_nothing_is_known_ages_grow_by_a_fifth() -> None:
     assert all(later == pytest.approx(1.2 * earlier) for earlier, later in pairwise(ages))
 
 
-@pytest.mark.parametrize("first", [0.42, 0.46, 0.5])
-def test_a_task_passes_each_step_of_the_first_wave_once(first: float) -> None:
-    """Whenever a task is first asked about, its questions fall into one step after another."""
-    ages = [first]
-    while ages[-1] < 500.0:
-        ages.append(ages[-1] + next_poll(ages[-1], None))
-    steps = [cold_step(age) for age in ages]
-    assert steps[0] in {0, 1}
-    assert {later - earlier for earlier, later in pairwise(steps)} == {1}
-
-
-def test_some_of_very_many_unknown_tasks_teach_for_all() -> None:
-    """At each age a bounded number is asked about while nothing is known, and everybody once something is."""
+def test_of_very_many_unknown_tasks_some_are_asked_about_at_each_age() -> None:
+    """Each time while few run, every fifth time however many there are, each time once something is known."""
+    assert [rounds(watched) for watched in (0, 1, 64, 65, 128, 129, 320, 10**6)] == [1, 1, 1, 2, 2, 3, 5, 5]
     learner = Learner()
-    marks = [learner.begin() for _ in range(1000)]
-    assert sum(learner.is_worth_asking(0.5) for _ in marks) == SCOUTS
-    assert sum(learner.is_worth_asking(0.6) for _ in marks) == SCOUTS
+    marks = [learner.begin() for _ in range(200)]
+    assert learner.rounds == 4
     for mark in marks[:3]:
         learner.ended(mark, 0.7)
-    assert all(learner.is_worth_asking(0.72) for _ in marks)
-
-
-def test_where_the_scouts_are_lost_others_take_their_place() -> None:
-    """An age at which too few were asked about is open to whoever comes there, however late."""
-    learner = Learner()
-    for _ in range(SCOUTS):
-        assert learner.is_worth_asking(0.5)
-    assert not learner.is_worth_asking(0.5)
-    assert learner.is_worth_asking(30.0)
+    assert learner.rounds == 1
 
 
 def test_tasks_that_still_run_count() -> None:
