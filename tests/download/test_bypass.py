@@ -20,8 +20,8 @@ from mp4_builder import build_mp4
 from batchgen import mp4
 from batchgen.download import disk, sockets
 from batchgen.download.fetch import HttpFetcher
+from batchgen.download.hashing import HashingFile
 from batchgen.download.memory import PIECE_BYTES, Memory
-from batchgen.download.partfile import HashingFile
 from batchgen.download.places import line_beside
 from batchgen.errors import DownloadError, FileTaken
 from batchgen.model import Links

@@ -199,7 +199,7 @@ async def test_a_whole_part_is_not_asked_for_again(
     """When only the check was missing, the clip is checked and nothing is sent."""
     host.script = [serve(), reply(500)]
     with monkeypatch.context() as patched:
-        patched.setattr("batchgen.download.partfile.HashingFile.sealed", too_many_files)
+        patched.setattr("batchgen.download.hashing.HashingFile.sealed", too_many_files)
         with pytest.raises(DownloadError, match="too many"):
             await fetcher.fetch(Links(url=host.url), part)
     assert (await fetcher.fetch(Links(url=host.url), part)).sha256 == digest(CLIP)
@@ -371,9 +371,7 @@ async def test_a_full_disk_is_told_and_loses_nothing(
         await fetcher.fetch(Links(url=host.url), part)
     with monkeypatch.context() as patched:
         full = os.open("/dev/full", os.O_WRONLY)
-        patched.setattr(
-            "batchgen.download.partfile.HashingFile.writev", lambda _, data: os.writev(full, data)
-        )
+        patched.setattr("batchgen.download.hashing.HashingFile.writev", lambda _, data: os.writev(full, data))
         with pytest.raises(DiskFull, match="No space left"):
             await fetcher.fetch(Links(url=host.url, backup_url=host.url + "&backup"), part)
         os.close(full)

@@ -16,15 +16,15 @@ from mp4_builder import build_mp4
 
 from batchgen.download import disk
 from batchgen.download.fetch import HttpFetcher
+from batchgen.download.hashing import HashingFile
 from batchgen.download.memory import PIECE_BYTES
-from batchgen.download.partfile import HashingFile
 from batchgen.download.places import line_beside
 from batchgen.errors import DiskFull, DownloadError
 from batchgen.model import Links
 from download.host import CLIP, OTHER_CLIP, Host, serve
 
 LARGE = build_mp4(payload=hashlib.shake_256(b"wolf").digest(3 * PIECE_BYTES + 12_345))
-WRITE = "batchgen.download.partfile.HashingFile.writev"
+WRITE = "batchgen.download.hashing.HashingFile.writev"
 true_write = HashingFile.writev
 
 Pieces = Sequence[memoryview]
