@@ -10,7 +10,7 @@ GROWTH = 0.2  # of a task's age: how long the next question waits
 CEILING = 10.0  # seconds: the interval of the vendor's guide
 
 SCOUTS = 64  # tasks that are asked about at each age while nothing is known of very many
-MOST_ROUNDS = 5  # looks at a task of which one at least is a question
+MOST_ROUNDS = 8  # looks at a task of which one at least is a question
 
 NOT_FOUND_BACKOFF = 60.0  # seconds between questions about a task that the service does not know
 GONE_AFTER = timedelta(hours=24)
