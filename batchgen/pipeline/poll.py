@@ -103,7 +103,6 @@ class Poller:
     def track(self, submission: Submission) -> None:
         """A submission of this run was accepted: its slot is taken already."""
         watched = self._watch(submission)
-        watched.looks = next(self._numbers) % MOST_ROUNDS  # not all have their turn at the same age
         watched.mark = self._asker.timetable.begin(submission.request.kind, 0.0)
         self._plan(watched, self._delay(watched))
 
@@ -158,7 +157,8 @@ class Poller:
             self._news.beat()
 
     def _watch(self, submission: Submission) -> Watched:
-        return Watched(submission, born=self._flow.clock() - self._age(submission))
+        turn = next(self._numbers) % MOST_ROUNDS  # not all have theirs at the same age
+        return Watched(submission, born=self._flow.clock() - self._age(submission), looks=turn)
 
     def _delay(self, watched: Watched) -> float:
         now, kind = self._flow.clock(), watched.submission.request.kind

@@ -9,10 +9,13 @@ import signal
 import tarfile
 from pathlib import Path
 
+import click
 import pytest
 from whole.house import House, tree
 
 from batchgen.cli import params, signals
+from batchgen.cli.commands.export import export
+from batchgen.export import Format
 
 JOBS: list[dict[str, object]] = [
     {"id": id_, "prompt": f"a fox {number} 奔跑", "metadata": {"n": number, "set": id_.split("-")[0]}}
@@ -207,6 +210,13 @@ async def test_simulated_clips_are_kept_out_of_the_real_folder(house: House) -> 
 def test_sizes_are_written_as_people_write_them(text: str, size: int) -> None:
     """By a thousand, or by 1024 where that is said."""
     assert params.Size().convert(text, None, None) == size
+
+
+def test_the_formats_are_those_that_there_are() -> None:
+    """The command writes them out, so that it need not import what packs."""
+    (kind,) = (one for one in export.params if one.name == "kind")
+    assert isinstance(kind.type, click.Choice)
+    assert set(kind.type.choices) == {"webdataset", *Format}
 
 
 def test_a_signal_ends_an_export_as_ctrl_c_does() -> None:
