@@ -6,6 +6,8 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from batchgen.model import Clip, Fault, Status, Submission
 from batchgen.pipeline.stops import Stop, StopKind, Streaks, both
@@ -22,23 +24,43 @@ _SHORTEST = 1e-6
 
 
 class Pulse:
-    """Wakes everybody who waits, each time that something changed."""
+    """Wakes everybody who waits, each time that something changed.
+
+    A wait that has a limit is the most frequent step of a run, and ``asyncio.timeout`` ends one by an exception:
+    here a timer sets the same future as a beat does.
+    """
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
+        self._waiting: set[asyncio.Future[None]] = set()
 
     def beat(self) -> None:
         """Something changed."""
-        self._event.set()
-        self._event = asyncio.Event()
+        for future in self._waiting:
+            _wake(future)
+        self._waiting = set()
 
-    async def wait(self, seconds: float = math.inf) -> None:
-        """Until the next beat, ``seconds`` at the most."""
+    async def wait(self, seconds: float = math.inf, *, unless: asyncio.Future[Any] | None = None) -> None:
+        """Until the next beat or the end of ``unless``, ``seconds`` at the most."""
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._waiting.add(future)
+        timer = None if math.isinf(seconds) else loop.call_later(max(seconds, _SHORTEST), _wake, future)
+        done = partial(_wake, future)
+        if unless is not None:
+            unless.add_done_callback(done)
         try:
-            async with asyncio.timeout(None if math.isinf(seconds) else max(seconds, _SHORTEST)):
-                await self._event.wait()
-        except TimeoutError:
-            return
+            await future
+        finally:
+            self._waiting.discard(future)
+            if timer is not None:
+                timer.cancel()
+            if unless is not None:
+                unless.remove_done_callback(done)
+
+
+def _wake(future: asyncio.Future[None], _: object = None) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 class Flow:

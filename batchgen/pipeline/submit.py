@@ -222,11 +222,7 @@ class Submitter:
             left = min(until - self._flow.clock(), self._flow.grace_left())
             if left <= 0:
                 return False
-            stopped = asyncio.ensure_future(self._flow.stopped.wait(left))
-            try:
-                await asyncio.wait({exchange, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                stopped.cancel()
+            await self._flow.stopped.wait(left, unless=exchange)
         return True
 
     def _over(self, ticket: int) -> None:

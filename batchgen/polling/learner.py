@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from batchgen.polling.ages import EDGES, LAST, nearest
 from batchgen.polling.estimate import Estimate, Interval, estimate
 from batchgen.polling.plan import Cost, Ends, Plan, plan_for
-from batchgen.polling.rules import CEILING, GROWTH, next_poll, rounds
+from batchgen.polling.rules import CEILING, FEWEST, GROWTH, enough, next_poll, rounds
 
 #: Mean lag that a plan aims at, as a part of the median time: while jobs wait for the slot, and while none does.
 HURRIED, UNHURRIED = 0.027, 0.045
 _SLOWEST = 0.5  # likewise, when the ceiling on questions forbids more
 
-_FEWEST = 3  # ended tasks from which on there is something to plan with
 _RECENT = 64  # tasks whose intervals are kept as they were seen, at the most
 _FOLD = 32  # of them are shared out at a time: that walks through all that is kept
 _MEMORY = 200.0  # tasks after which an earlier one counts for a third
@@ -43,6 +42,7 @@ class Learner:
                 self._kept[at] = self._kept.get(at, 0.0) + weight
         self._recent: deque[Interval] = deque()
         self._running: Counter[int] = Counter()
+        self.watched = 0  # tasks that have not ended
         self._estimate: Estimate | None = None
         self._ends: Ends | None = None
         self._plans: dict[float, tuple[Plan, Cost]] = {}
@@ -57,15 +57,11 @@ class Learner:
 
     # --- what is seen -----------------------------------------------------------------------------------
 
-    @property
-    def watched(self) -> int:
-        """Tasks that have not ended."""
-        return self._running.total()
-
     def begin(self, age: float = 0.0) -> int:
         """A task is watched from this age on, and runs: its mark."""
         mark = nearest(age)
         self._running[mark] += 1
+        self.watched += 1
         return mark
 
     def runs(self, mark: int, age: float) -> int:
@@ -85,6 +81,7 @@ class Learner:
 
     def leave(self, mark: int) -> None:
         """It is no longer watched."""
+        self.watched -= 1
         self._running[mark] -= 1
         if not self._running[mark]:
             del self._running[mark]
@@ -166,8 +163,10 @@ class Learner:
 
     @property
     def is_known(self) -> bool:
-        """Whether there is anything to plan with."""
-        return len(self._recent) + self._weight >= _FEWEST
+        """Whether there is enough to plan with."""
+        if self._weight >= FEWEST:  # of another day, or more than a few of this one
+            return True
+        return len(self._recent) >= enough(self.watched)
 
     def _look(self, now: float) -> None:
         first, later = _PAUSES

@@ -12,6 +12,9 @@ CEILING = 10.0  # seconds: the interval of the vendor's guide
 SCOUTS = 64  # tasks that are asked about at each age while nothing is known of very many
 MOST_ROUNDS = 8  # looks at a task of which one at least is a question
 
+FEWEST = 3  # ended tasks from which on there is something to plan with
+_ENOUGH, _PART = 32, 32  # so many are enough for any number of others, and one for so many others
+
 NOT_FOUND_BACKOFF = 60.0  # seconds between questions about a task that the service does not know
 GONE_AFTER = timedelta(hours=24)
 _LOST_TRIES = 3
@@ -35,6 +38,15 @@ def rounds(watched: int) -> int:
     long, whatever becomes of the others.
     """
     return max(1, min(MOST_ROUNDS, math.ceil(watched / SCOUTS)))
+
+
+def enough(watched: int) -> int:
+    """How many tasks must have ended for so many others to be planned by them.
+
+    The first to end among very many are the quickest of all: a plan made of three of them would ask about every
+    other too early, and soon again.
+    """
+    return max(FEWEST, min(_ENOUGH, watched // _PART))
 
 
 def is_gone(*, since: datetime | None, now: datetime, last_answer: datetime | None) -> bool:

@@ -13,7 +13,7 @@ from statistics import fmean
 from unittest import mock
 
 import pytest
-from fakes import now
+from fakes import Answer, now
 
 from batchgen.errors import NotFound, RateLimited, ServiceError, Transient
 from batchgen.model import Charged, Failed, Request, State, Status, TaskState
@@ -35,6 +35,20 @@ async def test_questions_follow_the_plan() -> None:
     ages = [moment - accepted for moment in asked]
     assert max(later / earlier for earlier, later in pairwise(ages)) <= 1.201
     assert max(later - earlier for earlier, later in pairwise(asked)) == pytest.approx(10.0, abs=1e-3)
+
+
+async def test_who_is_due_in_a_moment_is_asked_about_together_and_nobody_later() -> None:
+    """Ten tasks, 4 ms apart: some leave up to 10 ms early, none late, and a lone one in time."""
+    scene = Scene(jobs=10, polling=Polling(interval=2.0, max_per_second=None))
+    scene.service.task_time = lambda _job: 3.0
+    scene.service.on_submit = lambda job, _n: Answer(after=0.004 * int(job.removeprefix("job-")))
+    await scene.run()
+    begun, calls = scene.log.by_job("accepted"), [call for call in scene.log.calls if call.what == "query"]
+    firsts = {call.job: call.at for call in reversed(calls)}
+    waits = {job: at - begun[job] for job, at in firsts.items()}
+    assert all(1.989 < wait < 2.001 for wait in waits.values()), waits
+    assert len({round(at, 4) for at in firsts.values()}) < 6
+    assert waits["job-1"] == pytest.approx(2.0, abs=1e-3)
 
 
 async def test_very_many_unknown_tasks_are_learnt_from_some() -> None:

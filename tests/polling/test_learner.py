@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from batchgen.model import TaskKind
 from batchgen.polling import Timetable
 from batchgen.polling.learner import Learner
-from batchgen.polling.rules import rounds
+from batchgen.polling.rules import enough, rounds
 from polling.nights import list_scheduled, night, times_of
 from polling.optimum import CASES, Case, Point, cost_of, known_curve, lognormal, questions_at
 
@@ -57,14 +57,32 @@ def test_while_nothing_is_known_ages_grow_by_a_fifth() -> None:
 
 
 def test_of_very_many_unknown_tasks_some_are_asked_about_at_each_age() -> None:
-    """Each time while few run, every eighth time however many there are, each time once something is known."""
+    """Each time while few run, every eighth time however many there are, each time once enough is known."""
     assert [rounds(watched) for watched in (0, 1, 64, 65, 128, 129, 320, 10**6)] == [1, 1, 1, 2, 2, 3, 5, 8]
     learner = Learner()
     marks = [learner.begin() for _ in range(200)]
     assert learner.rounds == 4
-    for mark in marks[:3]:
+    for mark in marks[:5]:
         learner.ended(mark, 0.7)
+    assert learner.rounds == 4
+    learner.ended(marks[5], 0.7)
     assert learner.rounds == 1
+
+
+def test_the_first_of_very_many_to_end_are_too_few_to_plan_the_others_by() -> None:
+    """Three are enough for some dozens, one in 32 for more, 32 for any number; those of another day for all."""
+    assert [enough(watched) for watched in (0, 50, 127, 128, 1000, 1024, 10**6)] == [3, 3, 3, 4, 31, 32, 32]
+    learner = Learner()
+    marks = [learner.begin() for _ in range(1000)]
+    known = []
+    for mark in marks[:31]:
+        learner.ended(mark, 3.0)
+        known.append(learner.is_known)
+    assert known.index(True) == 29
+    later = Learner({3.0: 3.0})
+    for _ in range(1000):
+        later.begin()
+    assert later.is_known
 
 
 def test_tasks_that_still_run_count() -> None:
