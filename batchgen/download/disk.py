@@ -31,13 +31,13 @@ _CAREFUL = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: other and of the loop.
 COPIERS = ThreadPoolExecutor(min(4, max(2, os.cpu_count() or 2)), thread_name_prefix="batchgen-copy")
 #: For what mostly waits for the disk: the flush of one clip should hold up no other.
-_WAITERS = ThreadPoolExecutor(8, thread_name_prefix="batchgen-disk")
+WAITERS = ThreadPoolExecutor(8, thread_name_prefix="batchgen-disk")
 
 
 async def in_thread(call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a blocking call in a thread, ``to_its_end``."""
     work = partial(copy_context().run, call, *args, **kwargs)
-    return await to_its_end(asyncio.get_running_loop().run_in_executor(_WAITERS, work))
+    return await to_its_end(asyncio.get_running_loop().run_in_executor(WAITERS, work))
 
 
 async def to_its_end(work: Awaitable[T]) -> T:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
@@ -142,7 +141,8 @@ class HttpFetcher:
     ) -> list[memoryview] | None:
         """One answer of the host, on disk but for its last pieces; ``None`` when the whole must be asked for."""
         with network_errors(self._silence):
-            async with self._answer(link, begun) as (response, asked):
+            response, asked = await self._answer(link, begun)
+            async with response:
                 wait = retry_after(response.headers.get("Retry-After"), self._now())
                 what = meaning(response.status, response.headers, asked, wait=wait)
                 if isinstance(what, NothingMissing) and asked is not None:
@@ -180,14 +180,13 @@ class HttpFetcher:
         before: int,
         resumable: bool,
     ) -> list[memoryview]:
-        async with intake.reading(response.content) as reader:
-            try:
-                with network_errors(self._silence):
-                    return await intake.put(reader, part)
-            except DownloadError as error:
-                if resumable and type(error) is DownloadError and part.size > before:
-                    raise _Interrupted(str(error)) from error.__cause__
-                raise
+        try:
+            with network_errors(self._silence):
+                return await intake.take(response.content, part)
+        except DownloadError as error:
+            if resumable and type(error) is DownloadError and part.size > before:
+                raise _Interrupted(str(error)) from error.__cause__
+            raise
 
     def _intake(self, before: int, total: int | None, loan: Loan) -> Intake:
         return Intake(
@@ -199,17 +198,14 @@ class HttpFetcher:
             loan=loan,
         )
 
-    @asynccontextmanager
-    async def _answer(
-        self, link: URL, begun: Begun | None
-    ) -> AsyncIterator[tuple[aiohttp.ClientResponse, Begun | None]]:
-        """The first answer that is no redirect, and what was asked to be continued."""
+    async def _answer(self, link: URL, begun: Begun | None) -> tuple[aiohttp.ClientResponse, Begun | None]:
+        """The first answer that is no redirect, open, and what was asked to be continued."""
         for _ in range(MAX_REDIRECTS + 1):
             asked = begun if begun is not None and begun.validator and begun.place == _place(link) else None
-            async with await self._get(link, asked) as response:
-                if response.status not in _REDIRECTS:
-                    yield response, asked
-                    return
+            response = await self._get(link, asked)
+            if response.status not in _REDIRECTS:
+                return response, asked
+            async with response:
                 location = response.headers.get("Location")
             if location is None:
                 raise DownloadError(f"the host answered HTTP {response.status} without saying where to")

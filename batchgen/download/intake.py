@@ -1,14 +1,13 @@
 """Takes a body from the network to the partial file, some megabytes at a time, within bounds.
 
-A task of its own reads the body: what has come when a connection breaks is kept only if somebody was
-reading, and while one piece is written the next one comes.
+What has come when a connection breaks is kept only if somebody was reading, so a task of its own reads a body of
+many pieces, and while one is written the next one comes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from io import FileIO
 from typing import cast
 
@@ -63,23 +62,34 @@ class Intake:
         self._began, self._noted = asyncio.get_running_loop().time(), False
         self._news, self._room = asyncio.Event(), asyncio.Event()
 
-    @asynccontextmanager
-    async def reading(self, body: aiohttp.StreamReader) -> AsyncIterator[asyncio.Task[None]]:
-        """Read the body for as long as this lasts.  Nothing may be awaited between the answer and this."""
+    async def take(self, body: aiohttp.StreamReader, part: PartFile) -> list[memoryview]:
+        """Put the body at the end of the partial file; the last pieces are left to who seals it.
+
+        Nothing may be awaited between the answer and this.  When the body breaks off, all that has come is on disk.
+        Raises NotAVideo before a byte is written when it does not begin as a video, DownloadError when it is too
+        short, DiskFull.
+        """
         already = body.read_nowait()
+        if self._total is not None and self._total - self._size <= PIECE_BYTES:
+            return await self._take_one(already, body, part)
         reader = asyncio.create_task(self._read(already, body))
         try:
-            yield reader
+            return await self._take_many(reader, part)
         finally:
             reader.cancel()
             await asyncio.wait([reader])
 
-    async def put(self, reader: asyncio.Task[None], part: PartFile) -> list[memoryview]:
-        """Put the body at the end of the partial file; the last pieces are left to who seals it.
+    async def _take_one(self, already: bytes, body: aiohttp.StreamReader, part: PartFile) -> list[memoryview]:
+        """What fits in one piece: there is nothing to write while it comes, so no task of its own reads it."""
+        try:
+            await self._read(already, body)
+            self._check_end()
+        except BaseException:
+            await self._write(part, self._take_all())
+            raise
+        return self._take_all()
 
-        When the body breaks off, all that has come is on disk.  Raises NotAVideo before a byte is written when it
-        does not begin as a video, DownloadError when it is too short, DiskFull.
-        """
+    async def _take_many(self, reader: asyncio.Task[None], part: PartFile) -> list[memoryview]:
         try:
             await self._news.wait()
             while not reader.done():
@@ -131,6 +141,9 @@ class Intake:
         if self._size > self._most:
             self._may_write = False
             raise TooLarge(f"the clip is too large: more than {self._most} bytes")
+        if self._total is not None and self._size > self._total:
+            self._may_write = False
+            raise DownloadError(f"the clip came with more than its {self._total} bytes")
         self._gather(memoryview(data))
         self._check_beginning(at_end=False)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from urllib.parse import urljoin
 
 from yarl import URL
@@ -16,6 +17,7 @@ from batchgen.errors import LinkUnusable
 #: Request lines beyond 8 KiB are refused by common servers.
 MAX_LINK_CHARS = 8192
 _SHOWN_CHARS = 200
+_NEVER = re.compile(r"[^!-~]")
 
 
 def shown(url: str) -> str:
@@ -36,7 +38,7 @@ def checked_link(url: str, *, allow_http: bool = False) -> URL:
         raise LinkUnusable("the link is empty")
     if len(url) > MAX_LINK_CHARS:
         raise LinkUnusable(f"the link is too long ({len(url)} characters): {shown(url)}")
-    if re.search(r"[^!-~]", url):
+    if _NEVER.search(url):
         raise LinkUnusable(f"the link holds characters that no link may hold: {shown(url)}")
     try:
         link = URL(url, encoded=True)
@@ -72,6 +74,7 @@ def redirected(link: URL, location: str, *, allow_http: bool = False) -> URL:
     return reached
 
 
+@lru_cache(maxsize=64)  # a run meets few hosts, and each many times
 def is_this_machine(host: str) -> bool:
     """Whether a host is 127.0.0.0/8, ::1 or localhost, and nothing that only resolves to it."""
     if host.lower() == "localhost":

@@ -11,12 +11,16 @@ import errno
 import hashlib
 import os
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from batchgen.download import disk
+from batchgen.download.company import Company
 from batchgen.download.memory import PIECE_BYTES
-from batchgen.download.places import inside, line_beside, part_name, with_folders
-from batchgen.errors import DownloadError, FileTaken
+from batchgen.download.places import inside, line_beside, named, part_name, with_folders
+from batchgen.errors import DiskFull, DownloadError, FileTaken
 from batchgen.model import Clip, Submission
 
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
@@ -31,17 +35,22 @@ class FolderStore:
 
     def __init__(self, output: Path) -> None:
         self._output = Path(os.path.abspath(output))  # noqa: PTH100  absolute() keeps "..", resolve() follows links
+        self._naming = Company(partial(_put_all, self._output))
+        self._parts: Path | None = None  # where partial files stand
 
     def part(self, submission: Submission, /) -> Path:
         """``videos/ID.mp4.part``; with the task id before ``.mp4`` unless it is the job's first submission."""
-        return inside(self._output, part_name(submission))
+        name = part_name(submission)
+        if self._parts is None:  # they all stand in one folder: one look at it, as this is asked on the loop
+            self._parts = inside(self._output, name).parent
+        return self._parts / named(name).name
 
     async def put(self, part: Path, file: str, clip: Clip, over: Clip | None, /) -> None:
         """Give ``part`` its final name, durably, in place of nothing or of exactly ``over``.
 
         Doing it again after a crash at any step is harmless.
         """
-        await disk.in_thread(_put, part, self._output, file, clip, over)
+        await self._naming.join(_Wish(part=part, file=file, clip=clip, over=over))
 
     async def keep(self, file: str, earlier: Clip, to: str, /) -> None:
         """Let the clip ``file`` stand under the name ``to`` as well; nothing to do when it is not there."""
@@ -69,16 +78,59 @@ def is_clip(path: Path, clip: Clip) -> bool:
     return content.hexdigest() == clip.sha256
 
 
-def _put(part: Path, output: Path, file: str, clip: Clip, over: Clip | None) -> None:
-    final = with_folders(output, file)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """A partial file that is to have its final name."""
+
+    part: Path
+    file: str
+    clip: Clip
+    over: Clip | None
+
+
+def _put_all(output: Path, wishes: Sequence[_Wish]) -> list[Exception | None]:
+    """Give each its name, then flush each folder once for all of them; the error of each that has one.
+
+    To flush a folder costs as much as everything else about a name, and on some disks much more.
+    """
+    outcomes: list[Exception | None] = []
+    touched: dict[Path, list[int]] = {}
+    for number, wish in enumerate(wishes):
+        try:
+            folders = _put(output, wish)
+        except Exception as error:  # it is that one's, and is raised where it waits
+            outcomes.append(error)
+            continue
+        outcomes.append(None)
+        for folder in folders:
+            touched.setdefault(folder, []).append(number)
+    for folder, numbers in touched.items():
+        trouble = _flush(folder)
+        if trouble is not None:
+            for number in numbers:
+                outcomes[number] = type(trouble)(str(trouble))  # each its own, with its own traceback
+    return outcomes
+
+
+def _flush(folder: Path) -> DownloadError | DiskFull | None:
+    try:
+        with disk.disk_errors(folder):
+            disk.sync_folder(folder)
+    except (DownloadError, DiskFull) as error:
+        return error
+    return None
+
+
+def _put(output: Path, wish: _Wish) -> set[Path]:
+    """Give one its name; the folders in which that is not durable yet."""
+    part, clip, final = wish.part, wish.clip, with_folders(output, wish.file)
     _check_part(part, final, clip)
     if not give_name(part, final):
-        _settle(part, final, clip, over)
+        _settle(part, final, clip, wish.over)
     with disk.disk_errors(final):
         disk.remove(part)
         disk.remove(line_beside(part))
-        for folder in {final.parent, part.parent}:
-            disk.sync_folder(folder)
+    return {final.parent, part.parent}
 
 
 def _check_part(part: Path, final: Path, clip: Clip) -> None:

@@ -137,7 +137,7 @@ class Hailuo:
             answer.status,
             answer.raw,
             self._scrub,
-            retry_after=retry_after(answer.retry_after, self._now()),
+            retry_after=None if answer.retry_after is None else retry_after(answer.retry_after, self._now()),
             trouble=None if answer.trouble is None else self._scrub(answer.trouble),
         )
 

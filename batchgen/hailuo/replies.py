@@ -180,12 +180,16 @@ def _failed(reply: Reply) -> Failed:
 
 def _told(body: Object, scrub: Scrubber) -> tuple[str | None, str]:
     """The service's code and message, from the first shape of an error that has a code."""
-    shapes = [(_code(code, scrub), _message(text, scrub)) for code, text in _shapes(body)]
-    messages = [message for _, message in shapes if message]
-    for code, message in shapes:
-        if code is not None:
-            return code, message or (messages[0] if messages else "")
-    return None, messages[0] if messages else ""
+    found, said = None, ""
+    for raw, text in _shapes(body):
+        code, message = _code(raw, scrub), _message(text, scrub)
+        if found is None and code is not None:
+            found, said = code, message or said
+        else:
+            said = said or message
+        if found is not None and said:
+            break
+    return found, said
 
 
 def _shapes(body: Object) -> Iterator[tuple[object, object]]:

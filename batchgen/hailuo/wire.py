@@ -134,7 +134,7 @@ async def _exchange(session: aiohttp.ClientSession, ask: Ask, progress: _Progres
 async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, str | None]:
     """The body as far as it is wanted, and why it is of no use."""
     raw = bytearray()
-    async for chunk in response.content.iter_any():
+    while chunk := await response.content.readany():
         raw += chunk
         if len(raw) > LONGEST_REPLY:
             return b"", f"the reply is longer than {LONGEST_REPLY} bytes"
@@ -143,6 +143,8 @@ async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, str | None]:
 
 def plain(raw: bytes, encoding: str) -> tuple[bytes, str | None]:
     """The body without its compression, which nobody asked for, and why it is of no use."""
+    if not encoding:
+        return raw, None
     match encoding.strip().lower():
         case "" | "identity":
             return raw, None

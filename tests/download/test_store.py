@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.download import FolderStore
+from batchgen.download.company import Company
 from batchgen.download.places import line_beside
 from batchgen.errors import DiskFull, DownloadError, FileTaken
 from batchgen.model import Clip, Request, State, Submission, VideoFacts
@@ -353,3 +355,59 @@ async def test_names_are_made_durable(folder: Folder, monkeypatch: pytest.Monkey
     await folder.put("a/b/fox.mp4")
     assert synced[:2] in (["a: 1", ".: 2"], [".: 2", "a: 1"])
     assert set(synced[2:]) == {"a/b: 1", "videos: 0"}
+
+
+async def test_names_that_are_given_at_a_time_share_the_flush(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first begins alone; all that come meanwhile are next, and one that fails fails alone."""
+    synced: list[list[str]] = []
+    monkeypatch.setattr("batchgen.download.disk.sync_folder", lambda _: synced.append(folder.names()))
+    for number in range(5):
+        folder.write(f"videos/{number}.mp4.part", NEW)
+    folder.write("videos/3.mp4", USERS)
+    parts = [folder.root / f"videos/{number}.mp4.part" for number in range(5)]
+    puts = [folder.store.put(part, f"videos/{part.stem}", clip_of(NEW), None) for part in parts]
+    outcomes = await asyncio.gather(*puts, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [type(None)] * 3 + [FileTaken, type(None)]
+    assert len(synced) == 2
+    assert {f"videos/{number}.mp4" for number in (1, 2, 4)} <= set(synced[1])
+    assert folder.read("videos/3.mp4") == USERS
+
+
+async def test_a_folder_that_cannot_be_flushed_is_the_trouble_of_all_in_it(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody believes that his name is durable; and it can be tried again."""
+
+    def refuse(path: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    folder.write("videos/hare.mp4.part", NEW)
+    with monkeypatch.context() as patch:
+        patch.setattr("batchgen.download.disk.sync_folder", refuse)
+        hare = folder.store.put(folder.root / "videos/hare.mp4.part", "videos/hare.mp4", clip_of(NEW), None)
+        outcomes = await asyncio.gather(folder.put(), hare, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [DownloadError] * 2
+    assert outcomes[0] is not outcomes[1]
+    await folder.put()
+    assert folder.read("videos/fox.mp4") == NEW
+
+
+async def test_a_bug_is_told_to_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for ever, and the next ones are done."""
+    company = Company[int](lambda things: [None] * len(things))
+    await company.join(1)
+    monkeypatch.setattr(company, "_do", lambda _: 1 // 0)
+    for outcome in await asyncio.gather(company.join(1), company.join(2), return_exceptions=True):
+        assert isinstance(outcome, ZeroDivisionError)
+
+
+async def test_who_is_cancelled_leaves_when_it_is_done(folder: Folder) -> None:
+    """A name that is being given is given, and only then the file is anybody else's."""
+    put = asyncio.create_task(folder.put())
+    await asyncio.sleep(0)
+    put.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await put
+    assert folder.names() == ["videos/fox.mp4"]

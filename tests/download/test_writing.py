@@ -8,16 +8,21 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import aiohttp
 import pytest
 from mp4_builder import build_mp4
 
 from batchgen.download import disk
+from batchgen.download.answers import Begun
 from batchgen.download.fetch import HttpFetcher
 from batchgen.download.hashing import HashingFile
-from batchgen.download.memory import PIECE_BYTES
+from batchgen.download.intake import Intake
+from batchgen.download.memory import PIECE_BYTES, Memory
+from batchgen.download.partfile import PartFile
 from batchgen.download.places import line_beside
 from batchgen.errors import DiskFull, DownloadError
 from batchgen.model import Links
@@ -240,3 +245,19 @@ async def test_a_line_of_other_bytes_is_gone_before_the_first_byte(
     await fetcher.fetch(Links(url=host.url), part)
     assert not any(seen)
     assert on_disk(part) == OTHER_CLIP
+
+
+@pytest.mark.parametrize("size", [len(CLIP), len(LARGE)], ids=["one piece", "many pieces"])
+async def test_more_than_was_told_is_no_clip(tmp_path: Path, size: int) -> None:
+    """A body longer than its host said is told as such, and nothing of its end is kept."""
+    body = aiohttp.StreamReader(mock.Mock(), 2**24, loop=asyncio.get_running_loop())
+    body.feed_data((CLIP if size == len(CLIP) else LARGE) + bytes(PIECE_BYTES + 1))
+    body.feed_eof()
+    part = PartFile(tmp_path / "fox.mp4.part")
+    part.opens_by(partial(part.start, Begun(size=0, place="", validator=None, total=size)))
+    with Memory().lending() as loan:
+        intake = Intake(before=0, total=size, most=2**30, window=10.0, progress=lambda _: None, loan=loan)
+        with pytest.raises(DownloadError, match=f"more than its {size} bytes"):
+            await asyncio.wait_for(intake.take(body, part), 10.0)
+    part.close()
+    assert part.size <= size
