@@ -26,6 +26,7 @@ MAX_BOXES = 4096
 #: Bytes that ``describe`` and the check of the first box want to see.
 HEAD_BYTES = 512
 
+_HEADER = struct.Struct(">I4s")
 _UNKNOWN_LENGTHS = (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
 
 
@@ -156,7 +157,7 @@ def _children(view: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     for _ in range(MAX_BOXES):
         if len(view) - at < 8:  # some writers end a box with four zero bytes
             return
-        length, kind = _number(view, at), _bytes(view, at + 4, 4)
+        length, kind = _HEADER.unpack_from(view, at)
         start = at + 8
         if length == 1:
             start, length = at + 16, _number(view, at + 8, 8)

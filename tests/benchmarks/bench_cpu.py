@@ -24,10 +24,11 @@ def measure(repeats: int, *, quick: bool) -> Iterator[Finding]:
     jobs = 50 if quick else 1000
     ours: list[Used] = []
     theirs: list[Used] = []
-    with serving(median=MEDIAN) as base_url:
-        for _ in range(repeats):
-            theirs.append(_script(base_url, jobs))
-            ours.append(_batchgen(base_url, jobs))
+    # Nothing is removed before the end: a file system may be slow to make files where many have just gone.
+    with tempfile.TemporaryDirectory() as name, serving(median=MEDIAN) as base_url:
+        for number in range(repeats):
+            theirs.append(_script(base_url, jobs, Path(name) / f"script-{number}"))
+            ours.append(_batchgen(base_url, jobs, Path(name) / f"batchgen-{number}"))
     ratios = [mine.cpu / other.cpu for mine, other in zip(ours, theirs, strict=True)]
     yield Finding(what="client CPU a job", measured=ratios, against="a thread for each job", limit=1 / 3)
     for name, used in (("batchgen", ours), ("a thread for each job", theirs)):
@@ -35,29 +36,19 @@ def measure(repeats: int, *, quick: bool) -> Iterator[Finding]:
         yield Finding(what=f"peak memory, {name}", measured=[one.memory for one in used], unit="MiB")
 
 
-def _script(base_url: str, jobs: int) -> Used:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        command = [
-            sys.executable,
-            "-m",
-            "benchmarks.thread_per_job",
-            base_url,
-            name,
-            str(jobs),
-            str(INTERVAL),
-        ]
-        used = used_by(command, folder)
-        _check(folder, jobs)
+def _script(base_url: str, jobs: int, folder: Path) -> Used:
+    folder.mkdir()
+    command = [sys.executable, "-m", "benchmarks.thread_per_job"]
+    used = used_by([*command, base_url, str(folder), str(jobs), str(INTERVAL)], folder)
+    _check(folder, jobs)
     return used
 
 
-def _batchgen(base_url: str, jobs: int) -> Used:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_jobs(folder, jobs, in_flight=jobs)
-        used = used_by(batchgen("jobs.yaml", "--base-url", base_url, "--progress", "plain"), folder)
-        _check(folder / "output" / "videos", jobs)
+def _batchgen(base_url: str, jobs: int, folder: Path) -> Used:
+    folder.mkdir()
+    write_jobs(folder, jobs, in_flight=jobs)
+    used = used_by(batchgen("jobs.yaml", "--base-url", base_url, "--progress", "plain"), folder)
+    _check(folder / "output" / "videos", jobs)
     return used
 
 
