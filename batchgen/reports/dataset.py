@@ -7,6 +7,7 @@ metadata is the column ``metadata.KEY``; what is nested in it stands there as JS
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from batchgen.reports.rows import Row
 
 FOLDER = "videos"
 
+#: The keys of the jobs' metadata, each a column, with their types; None: only nulls so far.
+Columns = Mapping[str, Type | None]
 
 #: Columns taken from the manifest row as they stand.
 _ROW_COLUMNS = {
@@ -76,12 +79,20 @@ class Contents:
         return _ROW_COLUMNS | texts | _REQUEST_COLUMNS | _CLIP_COLUMNS | extra
 
 
+#: What pathlib may leave out of a path: only where it is found is the slow way needed.
+_UNTIDY = re.compile(r"/[./]|/$")
+
+
 def file_name(row: Row) -> str | None:
     """The clip's path below ``videos/``; None when it does not stand there."""
     file = row["file"]
-    if not isinstance(file, str) or PurePosixPath(file).parts[:1] != (FOLDER,):
+    if not isinstance(file, str):
         return None
-    return str(PurePosixPath(file).relative_to(FOLDER))
+    name = file.removeprefix(f"{FOLDER}/")
+    if name != file and not _UNTIDY.search(file):
+        return name
+    path = PurePosixPath(file)
+    return str(path.relative_to(FOLDER)) if path.parts[:1] == (FOLDER,) else None
 
 
 def column_of(key: str) -> str:
@@ -89,7 +100,7 @@ def column_of(key: str) -> str:
     return f"metadata.{speakable(key)}"
 
 
-def metadata_row(row: Row, metadata: Mapping[str, Type | None]) -> Row | None:
+def metadata_row(row: Row, metadata: Columns) -> Row | None:
     """The data set's row of a manifest row, or None when its clip is not part of it.
 
     ``metadata`` has all keys of the data set with their types; each becomes a column ``metadata.KEY``.
@@ -107,7 +118,14 @@ def metadata_row(row: Row, metadata: Mapping[str, Type | None]) -> Row | None:
     }
 
 
-def clip_facts(row: Row, metadata: Mapping[str, Type | None]) -> Row:
+def same_rows(earlier: Columns, columns: Columns) -> bool:
+    """Whether rows that were made for the ``earlier`` columns are to the letter those for ``columns``."""
+    return earlier.keys() == columns.keys() and all(
+        kind is None or kind is columns[key] for key, kind in earlier.items()
+    )
+
+
+def clip_facts(row: Row, metadata: Columns) -> Row:
     """What goes with a clip when it leaves the folder, its metadata with every key of the set and one type each.
 
     Nothing in it changes while the clips and their metadata stay the same.

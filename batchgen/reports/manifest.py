@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from batchgen.model import Record
 from batchgen.reports.atomic import AtomicText
-from batchgen.reports.dataset import FOLDER, Contents, metadata_row
+from batchgen.reports.dataset import FOLDER, Columns, Contents, metadata_row, same_rows
 from batchgen.reports.lines import as_line
 from batchgen.reports.rows import Row, manifest_row
 
@@ -42,25 +42,53 @@ class ManifestWriter:
     def rewrite(self, records: Iterable[Record]) -> Contents:
         """Write both files anew from all records, in one pass; returns what the data set holds.
 
-        Which columns the data set has is known only after the last record, so its rows are made from the
-        manifest just written.  Memory does not grow with the number of records.
+        Which columns the data set has is known only after the last record.  Mostly the first clip has them all,
+        so its rows are written along; where another column, or another type, came up later, they are made again
+        from the manifest just written.  Memory does not grow with the number of records.
         """
         contents = Contents()
-        with AtomicText(self.path) as manifest:
+        with AtomicText(self.path) as manifest, AtomicText(self.metadata_path) as metadata:
+            along = _Along(metadata, contents)
             for record in records:
                 row = manifest_row(record)
-                contents.add(row)
                 manifest.write(as_line(row) + "\n")
+                contents.add(row)
+                along.add(row)
             manifest.flush()
-            self._rewrite_metadata(manifest.part, contents)
+            if not along.right:
+                metadata.restart()
+                _write_again(metadata, manifest.part, contents)
         return contents
 
-    def _rewrite_metadata(self, manifest: Path, contents: Contents) -> None:
-        with AtomicText(self.metadata_path) as metadata, manifest.open(encoding="utf-8") as rows:
-            for line in rows:
-                row = metadata_row(json.loads(line), contents.metadata)
-                if row is not None:
-                    metadata.write(as_line(row) + "\n")
+
+class _Along:
+    """Writes the data set's rows while the columns that they were given are ``right``."""
+
+    def __init__(self, file: AtomicText, contents: Contents) -> None:
+        self._file, self._contents = file, contents
+        self._columns: Columns | None = None  # of the rows so far
+        self.right = True
+
+    def add(self, row: Row) -> None:
+        """Take the row that was counted last."""
+        if not self.right:
+            return
+        columns = self._contents.metadata
+        line = metadata_row(row, columns)
+        if line is None:
+            return
+        if columns != self._columns:
+            self.right = self._columns is None or same_rows(self._columns, columns)
+            self._columns = dict(columns)
+        self._file.write(as_line(line) + "\n")
+
+
+def _write_again(metadata: AtomicText, manifest: Path, contents: Contents) -> None:
+    with manifest.open(encoding="utf-8") as rows:
+        for line in rows:
+            row = metadata_row(json.loads(line), contents.metadata)
+            if row is not None:
+                metadata.write(as_line(row) + "\n")
 
 
 def read_manifest(path: Path, *, torn: Callable[[int], None] | None = None) -> Iterator[Row]:
