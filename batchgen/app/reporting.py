@@ -179,4 +179,4 @@ class Appender:
     def _append(self, keys: Sequence[int], db: sqlite3.Connection) -> None:
         """Read and write in one go, on the thread that reads: a hop between threads costs more than either."""
         self._check()
-        self._writer.append([queries.record(db, key) for key in keys])
+        self._writer.append(queries.records_of(db, keys))

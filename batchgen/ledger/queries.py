@@ -245,7 +245,7 @@ def record(db: sqlite3.Connection, key: int) -> Record:
 
 def records_of(db: sqlite3.Connection, keys: Sequence[int]) -> list[Record]:
     """These jobs with their submissions, in this order; a page of them at the most."""
-    rows = db.execute(f"{_ANY} WHERE key IN {_LISTED}", (json.dumps(keys),)).fetchall()
+    rows = db.execute(f"{_ANY} WHERE key IN {_LISTED}", (json.dumps(list(keys)),)).fetchall()
     found = dict(zip((row["key"] for row in rows), _with_attempts(db, rows), strict=True))
     return [found[key] for key in keys]
 

@@ -163,14 +163,27 @@ async def test_jobs_come_each_with_its_own_submissions_oldest_first(desk: Desk) 
     def told(records: list[Record]) -> list[tuple[str, list[tuple[State, str]]]]:
         return [(one.id, [(tried.state, tried.task_id) for tried in one.attempts]) for one in records]
 
-    a, b, c = (
-        ("a", []),
-        ("b", [(State.NOT_ACCEPTED, ""), (State.FAILED, "")]),
-        ("c", [(State.SUBMITTED, "t1")]),
-    )
-    assert told(desk.records()) == [a, b, c]
-    assert told(desk.ledger.ask(lambda db: queries.records_of(db, [3, 1, 2, 3]))) == [c, a, b, c]
+    tried = {"a": [], "b": [(State.NOT_ACCEPTED, ""), (State.FAILED, "")], "c": [(State.SUBMITTED, "t1")]}
+    assert told(desk.records()) == list(tried.items())
+    some = told(desk.ledger.ask(lambda db: queries.records_of(db, [3, 1, 2, 3])))
+    assert some == [(id_, tried[id_]) for id_ in "cabc"]
     assert desk.ledger.ask(lambda db: queries.records_of(db, [])) == []
+
+
+@pytest.mark.parametrize("jobs", [1, 60])
+async def test_many_jobs_take_no_more_questions_than_one(desk: Desk, jobs: int) -> None:
+    """While a run ends many at a time, and reports go through all of them."""
+    desk.has(*(f"job-{n}" for n in range(jobs)))
+    asked: list[str] = []
+
+    def watched(db: sqlite3.Connection) -> None:
+        db.set_trace_callback(asked.append)
+        queries.records_of(db, range(1, jobs + 1))
+        list(queries.records(db))
+        db.set_trace_callback(None)
+
+    desk.ledger.ask(watched)
+    assert len(asked) == 2 + 3
 
 
 async def test_a_submission_keeps_the_request_that_it_was_sent_with(desk: Desk) -> None:
