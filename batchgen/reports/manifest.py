@@ -25,7 +25,9 @@ METADATA = f"{FOLDER}/metadata.jsonl"
 class ManifestWriter:
     """Keeps the manifest of one output folder.  Raises OSError when the disk does not take it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, watch: Callable[[Record, Row], None] | None = None) -> None:
+        """``watch`` is told of each job and its row as all are rewritten."""
+        self._watch = watch
         self.path = folder / MANIFEST
         self.metadata_path = folder / METADATA
 
@@ -54,6 +56,8 @@ class ManifestWriter:
                 manifest.write(as_line(row) + "\n")
                 contents.add(row)
                 along.add(row)
+                if self._watch is not None:
+                    self._watch(record, row)
             manifest.flush()
             if not along.right:
                 metadata.restart()
