@@ -7,6 +7,7 @@ metadata is the column ``metadata.KEY``; what is nested in it stands there as JS
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -67,16 +68,21 @@ class Contents:
         self.bytes += cast("int | None", row["bytes"]) or 0
         self.seconds += cast("float | None", row["seconds"]) or 0.0
         for key, value in cast("Mapping[str, object]", row["metadata"]).items():
-            self.metadata[key] = wider(self.metadata.get(key), type_of(value))
+            _widen(self.metadata, key, value)
         for key in _TEXT_COLUMNS:
-            if self.texts.get(key) is not Type.STRING:
-                self.texts[key] = wider(self.texts.get(key), type_of(ordered[key]))
+            _widen(self.texts, key, ordered[key])
 
     def columns(self) -> dict[str, Type]:
         """Every column but the video's own, with its type, in the order of the rows."""
         texts = {key: kind for key, kind in self.texts.items() if kind is not None}
         extra = {column_of(key): kind or Type.STRING for key, kind in self.metadata.items()}
         return _ROW_COLUMNS | texts | _REQUEST_COLUMNS | _CLIP_COLUMNS | extra
+
+
+def _widen(kinds: dict[str, Type | None], key: str, value: object) -> None:
+    """Let a column hold one more value; in a column of text there is room for all."""
+    if kinds.get(key) is not Type.STRING:
+        kinds[key] = wider(kinds.get(key), type_of(value))
 
 
 #: What pathlib may leave out of a path: only where it is found is the slow way needed.
@@ -114,8 +120,13 @@ def metadata_row(row: Row, metadata: Columns) -> Row | None:
         "file_name": name,
         **{key: ordered[key] for key in (*_ROW_COLUMNS, *_REQUEST_COLUMNS)},
         **{key: row[key] for key in _CLIP_COLUMNS},
-        **{column_of(key): settled(values.get(key), kind) for key, kind in metadata.items()},
+        **{column_of(key): settled(_sayable(values.get(key)), kind) for key, kind in metadata.items()},
     }
+
+
+def _sayable(value: object) -> object:
+    """The value as the manifest has it: JSON has no word for what is not a number."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def same_rows(earlier: Columns, columns: Columns) -> bool:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 _LINE_ENDS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _FIRST_BYTES = sorted({raw.encode()[0] for raw in _LINE_ENDS})
 
-_dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
+#: Rows are trees, so none is looked at for circles.
+_dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str, check_circular=False).encode
 
 
 def as_line(row: Mapping[str, object]) -> str:

@@ -14,12 +14,15 @@ from typing import BinaryIO
 
 from batchgen.model import Record
 from batchgen.reports.atomic import AtomicText
-from batchgen.reports.dataset import FOLDER, Columns, Contents, metadata_row, same_rows
+from batchgen.reports.dataset import FOLDER, Columns, Contents, file_name, metadata_row, same_rows
 from batchgen.reports.lines import as_line
 from batchgen.reports.rows import Row, manifest_row
 
 MANIFEST = "manifest.jsonl"
 METADATA = f"{FOLDER}/metadata.jsonl"
+
+#: So many clips are looked at before it is settled which columns the data set seems to have.
+_FIRST_CLIPS = 500
 
 
 class ManifestWriter:
@@ -44,7 +47,7 @@ class ManifestWriter:
     def rewrite(self, records: Iterable[Record]) -> Contents:
         """Write both files anew from all records, in one pass; returns what the data set holds.
 
-        Which columns the data set has is known only after the last record.  Mostly the first clip has them all,
+        Which columns the data set has is known only after the last record.  Mostly the first clips have them all,
         so its rows are written along; where another column, or another type, came up later, they are made again
         from the manifest just written.  Memory does not grow with the number of records.
         """
@@ -58,6 +61,7 @@ class ManifestWriter:
                 along.add(row)
                 if self._watch is not None:
                     self._watch(record, row)
+            along.end()
             manifest.flush()
             if not along.right:
                 metadata.restart()
@@ -66,25 +70,43 @@ class ManifestWriter:
 
 
 class _Along:
-    """Writes the data set's rows while the columns that they were given are ``right``."""
+    """Writes the data set's rows while the columns that they were given are ``right``.
+
+    The first clips wait for each other: columns that not every clip has mostly come up among them.
+    """
 
     def __init__(self, file: AtomicText, contents: Contents) -> None:
         self._file, self._contents = file, contents
-        self._columns: Columns | None = None  # of the rows so far
+        self._waiting: list[Row] = []
+        self._columns: Columns | None = None  # of the rows written so far
         self.right = True
 
     def add(self, row: Row) -> None:
         """Take the row that was counted last."""
-        if not self.right:
+        if not self.right or file_name(row) is None:
+            return
+        if self._columns is None:
+            self._waiting.append(row)
+            if len(self._waiting) >= _FIRST_CLIPS:
+                self.end()
             return
         columns = self._contents.metadata
-        line = metadata_row(row, columns)
-        if line is None:
-            return
         if columns != self._columns:
-            self.right = self._columns is None or same_rows(self._columns, columns)
+            self.right = same_rows(self._columns, columns)
             self._columns = dict(columns)
-        self._file.write(as_line(line) + "\n")
+        self._write(row)
+
+    def end(self) -> None:
+        """Write the rows that are still waiting."""
+        self._columns = dict(self._contents.metadata)
+        for row in self._waiting:
+            self._write(row)
+        self._waiting = []
+
+    def _write(self, row: Row) -> None:
+        line = metadata_row(row, self._contents.metadata)
+        if line is not None:
+            self._file.write(as_line(line) + "\n")
 
 
 def _write_again(metadata: AtomicText, manifest: Path, contents: Contents) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from unittest import mock
 
 import pytest
 from hypothesis import example, given
@@ -154,21 +156,26 @@ def test_every_row_of_the_data_set_has_every_column(tmp_path: Path) -> None:
 
 
 VALUES = st.sampled_from(
-    [None, 1, 2.5, True, "library", "2026-07-01", "2026-07-01T12:00:00Z", [1, {"a": "狐狸"}]]
+    [None, 1, 2.5, math.nan, True, "library", "2026-07-01", "2026-07-01T12:00:00Z", [1, {"a": "狐狸"}]]
 )
 
 
-@given(metadata=st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), max_size=4), common=st.booleans())
+@given(
+    metadata=st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), max_size=4),
+    common=st.booleans(),
+    first=st.integers(1, 5),
+)
 def test_it_does_not_matter_when_a_column_or_its_type_comes_up(
-    tmp_path_factory: pytest.TempPathFactory, *, metadata: list[dict[str, object]], common: bool
+    tmp_path_factory: pytest.TempPathFactory, *, metadata: list[dict[str, object]], common: bool, first: int
 ) -> None:
-    """Each row is to the letter what it is when all columns are known before."""
+    """Each row is to the letter what it is when all columns are known before; ``first`` clips settle them."""
     if common:
         metadata = [dict.fromkeys("abc") | values for values in metadata]
     folder = tmp_path_factory.mktemp("output")
     jobs = [delivered(f"clip-{n}", metadata=values) for n, values in enumerate(metadata)]
-    contents = ManifestWriter(folder).rewrite(jobs)
-    told = [metadata_row(manifest_row(job), contents.metadata) for job in jobs]
+    with mock.patch("batchgen.reports.manifest._FIRST_CLIPS", first):
+        contents = ManifestWriter(folder).rewrite(jobs)
+    told = [metadata_row(row, contents.metadata) for row in lines(folder / "manifest.jsonl")]
     text = (folder / "videos/metadata.jsonl").read_text("utf-8")
     assert text == "".join(as_line(row) + "\n" for row in told if row is not None)
 
