@@ -82,7 +82,7 @@ class Survey:
         )
 
 
-#: Walks through all records that rewriting takes: the manifest, and from it the data set's rows.
+#: Walks through all records that rewriting takes at the most: the manifest, and from it again the data set's rows.
 _PASSES = 2.0
 
 
