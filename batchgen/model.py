@@ -366,5 +366,7 @@ class Record:
     @property
     def newest(self) -> Attempt | None:
         """The newest attempt that counts."""
-        counted = [attempt for attempt in self.attempts if attempt.state is not State.NOT_ACCEPTED]
-        return counted[-1] if counted else None
+        for attempt in reversed(self.attempts):
+            if attempt.state is not State.NOT_ACCEPTED:
+                return attempt
+        return None

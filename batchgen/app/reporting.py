@@ -22,6 +22,7 @@ from batchgen.reports.card import write_card
 from batchgen.reports.commands import Commands
 from batchgen.reports.costs import Costs
 from batchgen.reports.manifest import MANIFEST, ManifestWriter
+from batchgen.reports.rows import Row
 from batchgen.reports.standing import Tally
 from batchgen.reports.summary import sentence
 from batchgen.reports.words import STATUS
@@ -81,15 +82,20 @@ class Survey:
         )
 
 
-#: Walks through all records that rewriting takes: the manifest, and from it the data set's rows.
+#: Walks through all records that rewriting takes at the most: the manifest, and from it again the data set's rows.
 _PASSES = 2.0
 
 
 def write_reports(
-    ledger: Ledger, place: Place, commands: Commands, time_left: Callable[[], float] = lambda: math.inf
+    ledger: Ledger,
+    place: Place,
+    commands: Commands,
+    time_left: Callable[[], float] = lambda: math.inf,
+    watch: Callable[[Record, Row], None] | None = None,
 ) -> Findings:
     """Rewrite manifest, metadata and card from the ledger in one pass.  Blocks.
 
+    ``watch`` is told of each job and its row in the manifest.
     Raises OSError, and NoTime when that would take longer than there is time: then both are as they were.
     """
     survey = Survey(commands, place)
@@ -98,7 +104,7 @@ def write_reports(
     records = in_time(
         ledger.ask(lambda db: queries.records(db, place.name, ledger.among)), jobs, time_left, passes=_PASSES
     )
-    contents = ManifestWriter(place.output).rewrite(survey.watch(records))
+    contents = ManifestWriter(place.output, watch).rewrite(survey.watch(records))
     write_card(place.output, contents, simulated=place.simulated)
     return survey.findings()
 
@@ -179,4 +185,4 @@ class Appender:
     def _append(self, keys: Sequence[int], db: sqlite3.Connection) -> None:
         """Read and write in one go, on the thread that reads: a hop between threads costs more than either."""
         self._check()
-        self._writer.append([queries.record(db, key) for key in keys])
+        self._writer.append(queries.records_of(db, keys))

@@ -28,6 +28,7 @@ from batchgen.ledger import Ledger, Staging, queries
 from batchgen.model import Status
 from batchgen.ports import Observer, RunStarted
 from batchgen.reports.commands import Commands
+from batchgen.reports.gallery import Beforehand
 from batchgen.reports.manifest import MANIFEST
 
 _SIMULATED_KEY = "simulated"
@@ -154,9 +155,10 @@ async def _run_locked(this: Run, ledger: Ledger, key: str, held: Ground) -> RunR
 def _report(this: Run, ledger: Ledger, held: Ground) -> tuple[Findings, bool]:
     """Write the reports; when the disk does not take them, the ledger still has everything."""
     place = this.place
+    rows = Beforehand()
     try:
         held.check()
-        findings = write_reports(ledger, place, this.commands, this.stopper.time_left)
+        findings = write_reports(ledger, place, this.commands, this.stopper.time_left, rows.add)
     except NoTime:
         this.warn(
             f"{place.output / MANIFEST}: not put in order, to end the run soon: each job that ended has a row there, "
@@ -170,5 +172,5 @@ def _report(this: Run, ledger: Ledger, held: Ground) -> tuple[Findings, bool]:
             "the next run rebuilds it from the ledger"
         )
         return survey_only(ledger, place, this.commands), False
-    show(this, ledger, findings)
+    show(this, ledger, findings, rows)
     return findings, True

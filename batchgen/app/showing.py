@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,16 +18,21 @@ from batchgen.ledger import Ledger, queries
 from batchgen.ledger.refusals import NOT_WRITABLE
 from batchgen.model import Problem
 from batchgen.reports.commands import Commands
-from batchgen.reports.gallery import PAGE, Heading, write_gallery
+from batchgen.reports.gallery import PAGE, Beforehand, Heading, gallery_line, write_gallery
 
 
-def show(this: Run, ledger: Ledger, findings: Findings) -> None:
-    """Write the page after a run.  Blocks.  Where that fails the run is unharmed, and the old page stands."""
+def show(this: Run, ledger: Ledger, findings: Findings, rows: Beforehand) -> None:
+    """Write the page after a run.  Blocks.  Where that fails the run is unharmed, and the old page stands.
+
+    ``rows`` are those made with the manifest; only where they were too many to keep are the records read again.
+    """
     place = this.place
     again = this.commands.gallery()
     try:
-        records = ledger.ask(lambda db: queries.records(db, place.name))
-        timely = in_time(records, findings.jobs, this.stopper.time_left)
+        lines: Iterable[str] | None = rows.lines
+        if lines is None:
+            lines = map(gallery_line, ledger.ask(lambda db: queries.records(db, place.name)))
+        timely = in_time(lines, findings.jobs, this.stopper.time_left)
         write_gallery(place.output, timely, lambda: _heading(place, findings))
     except OSError as error:
         this.warn(f"{place.output / PAGE}: can't be written: {error.strerror or error}; later: {again}")
@@ -61,7 +67,8 @@ def rebuild(path: Path, options: Options, now: datetime, commands: Commands) -> 
         records = survey.watch(seen.ledger.ask(lambda db: queries.records(db, place.name)))
         page = place.output / PAGE
         try:
-            ours = write_gallery(place.output, records, lambda: _heading(place, survey.findings()))
+            lines = map(gallery_line, records)
+            ours = write_gallery(place.output, lines, lambda: _heading(place, survey.findings()))
         except OSError as error:
             problem = FolderNotWritable if error.errno in NOT_WRITABLE else ConfigError
             raise problem(f"{page}: can't be written: {error.strerror or error}") from error

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from batchgen.budget import Kind, from_micros, plain
-from batchgen.ledger.rows import folded, to_order, to_record, to_submission, to_time
+from batchgen.ledger.rows import ATTEMPT, RECORD, folded, to_order, to_record, to_submission, to_time
 from batchgen.ledger.selecting import Among
 from batchgen.model import Order, Record, State, Status, Submission
 
@@ -205,17 +207,16 @@ def _records_of(db: sqlite3.Connection, in_job_file: int, job_file: str, *, quer
     last = (-1, -1)
     while True:
         rows = db.execute(query, (in_job_file, job_file, *last, _PAGE)).fetchall()
-        for row in rows:
-            yield replace(to_record(row, _attempts(db, row["key"])), selected=bool(row["selected"]))
+        yield from _with_attempts(db, rows)
         if len(rows) < _PAGE:
             return
         last = (rows[-1]["position"], rows[-1]["key"])
 
 
 # Jobs that left and were never paid for are nothing that anybody needs to hear of.
-_RECORDS = """
-SELECT *, {among} AS selected FROM standing
-WHERE in_job_file = ? AND job_file = ? AND (position, key) > (?, ?) AND {of}
+_RECORDS = f"""
+SELECT {RECORD}, {{among}}, position FROM standing
+WHERE in_job_file = ? AND job_file = ? AND (position, key) > (?, ?) AND {{of}}
   AND (in_job_file OR EXISTS (SELECT 1 FROM submissions WHERE job = standing.key AND state <> 'not_accepted'))
 ORDER BY position, key LIMIT ?"""
 
@@ -227,8 +228,8 @@ def delivered(db: sqlite3.Connection, *, dot: str = ".", among: Among = Among.EV
         "ORDER BY replace(id, '.', ?)",
         (dot,),
     )
-    for row in keys:
-        yield record(db, row["key"])
+    while page := keys.fetchmany(_PAGE):
+        yield from records_of(db, [key for (key,) in page])
 
 
 def number_of_jobs(db: sqlite3.Connection) -> int:
@@ -239,18 +240,34 @@ def number_of_jobs(db: sqlite3.Connection) -> int:
 
 def record(db: sqlite3.Connection, key: int) -> Record:
     """One job with its submissions."""
-    row = db.execute("SELECT * FROM standing WHERE key = ?", (key,)).fetchone()
-    return to_record(row, _attempts(db, key))
+    return records_of(db, [key])[0]
+
+
+def records_of(db: sqlite3.Connection, keys: Sequence[int]) -> list[Record]:
+    """These jobs with their submissions, in this order; a page of them at the most."""
+    rows = db.execute(f"{_ANY} WHERE key IN {_LISTED}", (json.dumps(list(keys)),)).fetchall()
+    found = dict(zip((row["key"] for row in rows), _with_attempts(db, rows), strict=True))
+    return [found[key] for key in keys]
 
 
 def find(db: sqlite3.Connection, id_: str) -> Record | None:
     """The job of this id, ``None`` when there is none."""
-    row = db.execute("SELECT * FROM standing WHERE id_folded = ?", (folded(id_),)).fetchone()
-    return None if row is None else to_record(row, _attempts(db, row["key"]))
+    rows = db.execute(f"{_ANY} WHERE id_folded = ?", (folded(id_),)).fetchall()
+    return next(_with_attempts(db, rows), None)
 
 
-def _attempts(db: sqlite3.Connection, key: int) -> list[sqlite3.Row]:
-    return db.execute("SELECT * FROM submissions WHERE job = ? ORDER BY key", (key,)).fetchall()
+def _with_attempts(db: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> Iterator[Record]:
+    """The records of a page of rows: all their submissions come in one go."""
+    attempts = defaultdict[int, list[sqlite3.Row]](list)
+    for attempt in db.execute(_ATTEMPTS, (json.dumps([row["key"] for row in rows]),)):
+        attempts[attempt["job"]].append(attempt)
+    for row in rows:
+        yield to_record(row, attempts.get(row["key"], ()))
+
+
+_LISTED = "(SELECT value FROM json_each(?))"
+_ANY = f"SELECT {RECORD}, 1 FROM standing"
+_ATTEMPTS = f"SELECT {ATTEMPT} FROM submissions WHERE job IN {_LISTED} ORDER BY job, key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from batchgen.budget import from_micros, plain
 from batchgen.model import (
@@ -33,6 +34,9 @@ def folded(name: str) -> str:
         return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
+
+#: So many different prices, and facts of videos, are kept: whole folders have a few of each.
+_FEW = 256
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -79,14 +83,7 @@ def to_clip(row: sqlite3.Row) -> Clip | None:
     """The clip of a submission, if one was ever checked."""
     if row["sha256"] is None:
         return None
-    return Clip(bytes=row["bytes"], sha256=row["sha256"], video=VideoFacts(**json.loads(row["video"])))
-
-
-def to_fault(row: sqlite3.Row) -> Fault | None:
-    """The fault of a submission, if it has one."""
-    if row["fault_code"] is None:
-        return None
-    return Fault(code=row["fault_code"], message=row["fault_message"], stage=Stage(row["fault_stage"]))
+    return Clip(bytes=row["bytes"], sha256=row["sha256"], video=_to_facts(row["video"]))
 
 
 def to_order(row: sqlite3.Row) -> Order:
@@ -121,52 +118,98 @@ def to_submission(row: sqlite3.Row) -> Submission:
     )
 
 
-def to_attempt(row: sqlite3.Row) -> Attempt:
-    """A submission for people and programs to read."""
-    return Attempt(
-        key=row["key"],
-        state=State(row["state"]),
-        reason=Reason(row["reason"]),
-        account=row["account"],
-        origin=row["origin"],
-        request=json.loads(row["request"]),
-        intended_at=sure_time(row["intended_at"]),
-        charged=Charged(row["charged"]),
-        task_id=row["task_id"] or "",
-        file_id=row["file_id"] or "",
-        submitted_at=from_time(row["submitted_at"]),
-        generated_at=from_time(row["generated_at"]),
-        finished_at=from_time(row["finished_at"]),
-        width=row["width"],
-        height=row["height"],
-        file=row["file"],
-        clip=to_clip(row),
-        missing=bool(row["missing"]),
-        price=None if row["price"] is None else plain(from_micros(row["price"])),
-        currency=row["currency"],
-        fault=to_fault(row),
-        warnings=tuple(json.loads(row["warnings"])),
-        reused_from=row["reused_from"],
-    )
+#: The columns of ``standing`` that a record is made of, in this order; behind them: is the job selected.
+RECORD = (
+    "key, id, status, request, model, prompt, duration, resolution, metadata, "
+    "source_file, source_line, job_file, in_job_file, edition, changed, dismissed, warnings"
+)
+#: The columns of ``submissions`` that an attempt is made of, in this order.
+ATTEMPT = (
+    "job, key, state, reason, account, origin, request, charged, price, currency, "
+    "intended_at, submitted_at, generated_at, finished_at, task_id, file_id, width, height, "
+    "file, bytes, sha256, video, missing, fault_code, fault_message, fault_stage, warnings, reused_from"
+)
 
 
 def to_record(row: sqlite3.Row, attempts: Iterable[sqlite3.Row]) -> Record:
-    """A job, a row of ``standing``, with its submissions, oldest first."""
+    """A job, a row of ``RECORD``, with its submissions, rows of ``ATTEMPT``, oldest first.
+
+    Columns go by their places: with very many jobs, looking up their names is a third of the work.
+    """
+    _, id_, status, request, model, prompt, duration, resolution, metadata = row[:9]
+    source_file, source_line, job_file, in_job_file, edition, changed, dismissed, warnings, selected = row[
+        9:18
+    ]
+    body = json.loads(request)
     return Record(
-        id=row["id"],
-        status=Status(row["status"]),
-        request=json.loads(row["request"]),
-        model=row["model"],
-        prompt=row["prompt"],
-        duration=row["duration"],
-        resolution=row["resolution"],
-        metadata=json.loads(row["metadata"]),
-        source=Source(file=row["source_file"], line=row["source_line"]),
-        job_file=row["job_file"],
-        in_job_file=bool(row["in_job_file"]),
-        edition=row["edition"],
-        changed=bool(row["changed"]),
-        dismissed=row["dismissed"],
-        warnings=tuple(json.loads(row["warnings"])),
-        attempts=tuple(map(to_attempt, attempts)),
+        id=id_,
+        status=_STATUSES[status],
+        request=body,
+        model=model,
+        prompt=prompt,
+        duration=duration,
+        resolution=resolution,
+        metadata=json.loads(metadata),
+        source=Source(file=source_file, line=source_line),
+        job_file=job_file,
+        in_job_file=bool(in_job_file),
+        edition=edition,
+        changed=bool(changed),
+        dismissed=dismissed,
+        warnings=_texts(warnings),
+        attempts=tuple([_to_attempt(attempt, request, body) for attempt in attempts]),
+        selected=bool(selected),
     )
+
+
+def _to_attempt(row: sqlite3.Row, ordered: str, body: Mapping[str, object]) -> Attempt:
+    """A submission for people and programs to read; mostly it sent what is ``ordered``, whose ``body`` is known."""
+    _, key, state, reason, account, origin, request, charged, price, currency = row[:10]
+    intended_at, submitted_at, generated_at, finished_at, task_id, file_id, width, height = row[10:18]
+    file, size, sha256, video, missing, code, message, stage, warnings, reused_from = row[18:]
+    return Attempt(
+        key=key,
+        state=_STATES[state],
+        reason=_REASONS[reason],
+        account=account,
+        origin=origin,
+        request=body if request == ordered else json.loads(request),
+        intended_at=sure_time(intended_at),
+        charged=_CHARGED[charged],
+        task_id=task_id or "",
+        file_id=file_id or "",
+        submitted_at=from_time(submitted_at),
+        generated_at=from_time(generated_at),
+        finished_at=from_time(finished_at),
+        width=width,
+        height=height,
+        file=file,
+        clip=None if sha256 is None else Clip(bytes=size, sha256=sha256, video=_to_facts(video)),
+        missing=bool(missing),
+        price=None if price is None else _to_price(price),
+        currency=currency,
+        fault=None if code is None else Fault(code=code, message=message, stage=Stage(stage)),
+        warnings=_texts(warnings),
+        reused_from=reused_from,
+    )
+
+
+# By their texts: calling the types does the same in several times the time.
+_STATES = {state.value: state for state in State}
+_STATUSES = {status.value: status for status in Status}
+_REASONS = {reason.value: reason for reason in Reason}
+_CHARGED = {charged.value: charged for charged in Charged}
+
+
+def _texts(listed: str) -> tuple[str, ...]:
+    return () if listed == "[]" else tuple(json.loads(listed))
+
+
+@lru_cache(_FEW)
+def _to_facts(video: str) -> VideoFacts:
+    return VideoFacts(**json.loads(video))
+
+
+@lru_cache(_FEW)
+def _to_price(micros: int) -> str:
+    return plain(from_micros(micros))

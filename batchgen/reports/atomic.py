@@ -36,6 +36,11 @@ class AtomicText:
         """Let ``part`` hold all that was written so far."""
         self._file.flush()
 
+    def restart(self) -> None:
+        """Forget what was written so far."""
+        self._file.seek(0)
+        self._file.truncate()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

@@ -67,6 +67,8 @@ def as_text(value: object) -> str:
 
 def speakable(text: str) -> str:
     """The text with a sign in place of what UTF-8 can't say, such as half a surrogate pair."""
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

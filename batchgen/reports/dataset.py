@@ -7,6 +7,8 @@ metadata is the column ``metadata.KEY``; what is nested in it stands there as JS
 
 from __future__ import annotations
 
+import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +21,8 @@ from batchgen.reports.rows import Row
 
 FOLDER = "videos"
 
+#: The keys of the jobs' metadata, each a column, with their types; None: only nulls so far.
+Columns = Mapping[str, Type | None]
 
 #: Columns taken from the manifest row as they stand.
 _ROW_COLUMNS = {
@@ -64,10 +68,9 @@ class Contents:
         self.bytes += cast("int | None", row["bytes"]) or 0
         self.seconds += cast("float | None", row["seconds"]) or 0.0
         for key, value in cast("Mapping[str, object]", row["metadata"]).items():
-            self.metadata[key] = wider(self.metadata.get(key), type_of(value))
+            _widen(self.metadata, key, value)
         for key in _TEXT_COLUMNS:
-            if self.texts.get(key) is not Type.STRING:
-                self.texts[key] = wider(self.texts.get(key), type_of(ordered[key]))
+            _widen(self.texts, key, ordered[key])
 
     def columns(self) -> dict[str, Type]:
         """Every column but the video's own, with its type, in the order of the rows."""
@@ -76,12 +79,26 @@ class Contents:
         return _ROW_COLUMNS | texts | _REQUEST_COLUMNS | _CLIP_COLUMNS | extra
 
 
+def _widen(kinds: dict[str, Type | None], key: str, value: object) -> None:
+    """Let a column hold one more value; in a column of text there is room for all."""
+    if kinds.get(key) is not Type.STRING:
+        kinds[key] = wider(kinds.get(key), type_of(value))
+
+
+#: What pathlib may leave out of a path: only where it is found is the slow way needed.
+_UNTIDY = re.compile(r"/[./]|/$")
+
+
 def file_name(row: Row) -> str | None:
     """The clip's path below ``videos/``; None when it does not stand there."""
     file = row["file"]
-    if not isinstance(file, str) or PurePosixPath(file).parts[:1] != (FOLDER,):
+    if not isinstance(file, str):
         return None
-    return str(PurePosixPath(file).relative_to(FOLDER))
+    name = file.removeprefix(f"{FOLDER}/")
+    if name != file and not _UNTIDY.search(file):
+        return name
+    path = PurePosixPath(file)
+    return str(path.relative_to(FOLDER)) if path.parts[:1] == (FOLDER,) else None
 
 
 def column_of(key: str) -> str:
@@ -89,7 +106,7 @@ def column_of(key: str) -> str:
     return f"metadata.{speakable(key)}"
 
 
-def metadata_row(row: Row, metadata: Mapping[str, Type | None]) -> Row | None:
+def metadata_row(row: Row, metadata: Columns) -> Row | None:
     """The data set's row of a manifest row, or None when its clip is not part of it.
 
     ``metadata`` has all keys of the data set with their types; each becomes a column ``metadata.KEY``.
@@ -103,11 +120,23 @@ def metadata_row(row: Row, metadata: Mapping[str, Type | None]) -> Row | None:
         "file_name": name,
         **{key: ordered[key] for key in (*_ROW_COLUMNS, *_REQUEST_COLUMNS)},
         **{key: row[key] for key in _CLIP_COLUMNS},
-        **{column_of(key): settled(values.get(key), kind) for key, kind in metadata.items()},
+        **{column_of(key): settled(_sayable(values.get(key)), kind) for key, kind in metadata.items()},
     }
 
 
-def clip_facts(row: Row, metadata: Mapping[str, Type | None]) -> Row:
+def _sayable(value: object) -> object:
+    """The value as the manifest has it: JSON has no word for what is not a number."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def same_rows(earlier: Columns, columns: Columns) -> bool:
+    """Whether rows that were made for the ``earlier`` columns are to the letter those for ``columns``."""
+    return earlier.keys() == columns.keys() and all(
+        kind is None or kind is columns[key] for key, kind in earlier.items()
+    )
+
+
+def clip_facts(row: Row, metadata: Columns) -> Row:
     """What goes with a clip when it leaves the folder, its metadata with every key of the set and one type each.
 
     Nothing in it changes while the clips and their metadata stay the same.

@@ -8,6 +8,10 @@ from collections.abc import Mapping, Sequence
 
 #: Line ends to some readers, though not to JSON.
 _LINE_ENDS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_FIRST_BYTES = sorted({raw.encode()[0] for raw in _LINE_ENDS})
+
+#: Rows are trees, so none is looked at for circles.
+_dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str, check_circular=False).encode
 
 
 def as_line(row: Mapping[str, object]) -> str:
@@ -19,22 +23,19 @@ def as_line(row: Mapping[str, object]) -> str:
         text = _dumps(row)
     except ValueError:
         text = _dumps(_finite(row))
-    for raw, escaped in _LINE_ENDS.items():
-        text = text.replace(raw, escaped)
-    return text if _speakable(text) else json.dumps(json.loads(text))
+    return text if text.isascii() else _unbroken(text)
 
 
-def _dumps(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
-
-
-def _speakable(text: str) -> bool:
-    """Whether UTF-8 can say it: half a surrogate pair it cannot."""
+def _unbroken(text: str) -> str:
+    """JSON that is not ASCII, with escapes for line ends, and all in ASCII where half a surrogate pair is in it."""
     try:
-        text.encode()
+        encoded = text.encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        return json.dumps(json.loads(text))
+    if any(byte in encoded for byte in _FIRST_BYTES):  # sooner seen in bytes than in text
+        for raw, escaped in _LINE_ENDS.items():
+            text = text.replace(raw, escaped)
+    return text
 
 
 def _finite(value: object) -> object:

@@ -35,6 +35,14 @@ class Verbosity(IntEnum):
     VERBOSE = 2  # every change of status too
 
 
+#: From which verbosity on a change to a status is told; one to any other only to those who want all of them.
+_LEAST = {
+    Status.SUCCEEDED: Verbosity.NORMAL,
+    Status.FAILED: Verbosity.QUIET,
+    Status.UNKNOWN: Verbosity.QUIET,
+}
+
+
 class PlainLines:
     """An observer that writes a line for the start, each job that ends, progress, warnings and the end.
 
@@ -58,6 +66,7 @@ class PlainLines:
         self._verbosity = verbosity
         self._zone = zone
         self._board = Board()
+        self._stamped: tuple[float | None, str] = (None, "")  # the second of the last line, and its text
         self._told_at = 0.0
         self._told: tuple[object, ...] = ()
 
@@ -93,16 +102,9 @@ class PlainLines:
                 assert_never(event)
 
     def _changed(self, event: JobChanged) -> None:
-        name = clean(event.job_id)
-        if event.status is Status.SUCCEEDED:
-            self._line(event.at, Verbosity.NORMAL, f"{name}: succeeded{_clip(event)}")
-        elif event.status in ENDED:
-            why = f", {_reason(event.fault)}" if event.fault else ""
-            self._line(event.at, Verbosity.QUIET, f"{name}: {event.status}{why}")
-        else:
-            task = f", task {clean(event.task_id)}" if event.task_id else ""
-            why = f", {_reason(event.fault)}" if event.fault else ""
-            self._line(event.at, Verbosity.VERBOSE, f"{name}: {event.previous} to {event.status}{task}{why}")
+        least = _LEAST.get(event.status, Verbosity.VERBOSE)
+        if self._verbosity >= least:  # else no words are made: of most changes most logs tell nothing
+            self._line(event.at, least, f"{clean(event.job_id)}: {_change(event)}")
 
     def _progress(self, event: Vitals) -> None:
         """At most one line each half minute, by the run's own clock, and none if nothing has changed."""
@@ -123,7 +125,13 @@ class PlainLines:
             self._problems.write(f"{self._stamp(at)} {text}")
 
     def _stamp(self, at: datetime) -> str:
-        return at.astimezone(self._zone).isoformat(timespec="seconds")
+        """The same text for all lines of a second: no offset changes within one."""
+        second = at.timestamp() // 1
+        known, text = self._stamped
+        if second != known:
+            text = at.astimezone(self._zone).isoformat(timespec="seconds")
+            self._stamped = (second, text)  # both at once: warnings may come from another thread
+        return text
 
 
 def _counted(counts: Mapping[Status, int]) -> str:
@@ -149,6 +157,16 @@ def _progress(board: Board, vitals: Vitals) -> str:
         *([f"about {rough(rest)} left"] if rest is not None else []),
     ]
     return "progress: " + "; ".join(filter(None, parts))
+
+
+def _change(event: JobChanged) -> str:
+    if event.status is Status.SUCCEEDED:
+        return f"succeeded{_clip(event)}"
+    why = f", {_reason(event.fault)}" if event.fault else ""
+    if event.status in ENDED:
+        return f"{event.status}{why}"
+    task = f", task {clean(event.task_id)}" if event.task_id else ""
+    return f"{event.previous} to {event.status}{task}{why}"
 
 
 def _clip(event: JobChanged) -> str:

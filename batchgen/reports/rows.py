@@ -27,6 +27,9 @@ Each of ``attempts``, oldest first:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from batchgen import __version__
 from batchgen.model import Attempt, Charged, Fault, Record, Stage, State, Status
 from batchgen.reports.words import stamp
@@ -35,14 +38,18 @@ SCHEMA_VERSION = 1
 
 Row = dict[str, object]
 
+#: The facts of a job that has no submission standing.
+_NOTHING: Mapping[str, Any] = {}
+
 #: The row's ``error`` where a clip was stored and no longer stands.
 MISSING = Fault(code="missing", message="the clip is no longer there, or no longer whole", stage=Stage.STORE)
 
 
 def manifest_row(record: Record) -> Row:
     """The row of one job, its fields in the documented order, values as JSON has them."""
-    newest = record.newest
-    standing = None if record.status is Status.PENDING else newest
+    attempts = [_attempt(attempt, record) for attempt in record.attempts]
+    counted = [attempt for attempt in attempts if attempt["outcome"] != State.NOT_ACCEPTED.value]
+    fact = (counted[-1] if counted and record.status is not Status.PENDING else _NOTHING).get
     return {
         "id": record.id,
         "status": record.status.value,
@@ -59,18 +66,26 @@ def manifest_row(record: Record) -> Row:
         "edition": record.edition,
         "changed": record.changed,
         "dismissed": record.dismissed,
-        "task_id": (standing.task_id or None) if standing else None,
-        "file_id": (standing.file_id or None) if standing else None,
-        **_clip_facts(standing),
-        "submissions": sum(attempt.state is not State.NOT_ACCEPTED for attempt in record.attempts),
-        "attempts": [_attempt(attempt, record) for attempt in record.attempts],
-        **_times(standing),
-        "price": standing.price if standing else None,
-        "currency": standing.currency if standing else None,
-        "charged": (newest.charged if newest else Charged.NO).value,
+        "task_id": fact("task_id"),
+        "file_id": fact("file_id"),
+        "width": fact("width"),
+        "height": fact("height"),
+        "seconds": fact("seconds"),
+        "fps": fact("fps"),
+        "codec": fact("codec"),
+        "bytes": fact("bytes"),
+        "sha256": fact("sha256"),
+        "submissions": len(counted),
+        "attempts": attempts,
+        "submitted_at": fact("submitted_at"),
+        "generated_at": fact("generated_at"),
+        "finished_at": fact("finished_at"),
+        "price": fact("price"),
+        "currency": fact("currency"),
+        "charged": counted[-1]["charged"] if counted else Charged.NO.value,
         "error": _error(fault_of(record)),
-        "warnings": [*record.warnings, *(standing.warnings if standing else ())],
-        "service": standing.origin if standing else None,
+        "warnings": [*record.warnings, *fact("warnings", ())],
+        "service": fact("service"),
         "batchgen_version": __version__,
         "schema_version": SCHEMA_VERSION,
     }
@@ -100,9 +115,10 @@ def _error(fault: Fault | None) -> Row | None:
     return {"code": fault.code, "message": fault.message, "stage": fault.stage.value}
 
 
-def _attempt(attempt: Attempt, record: Record) -> Row:
-    fault = attempt.fault
-    request = dict(attempt.request)
+def _attempt(attempt: Attempt, record: Record) -> dict[str, Any]:
+    clip, fault = attempt.clip, attempt.fault
+    video = clip.video if clip else None
+    pixels = video or attempt
     return {
         "outcome": attempt.state.value,
         "reason": attempt.reason.value,
@@ -111,37 +127,24 @@ def _attempt(attempt: Attempt, record: Record) -> Row:
         "task_id": attempt.task_id or None,
         "file_id": attempt.file_id or None,
         "intended_at": stamp(attempt.intended_at),
-        **_times(attempt),
+        "submitted_at": stamp(attempt.submitted_at) if attempt.submitted_at else None,
+        "generated_at": stamp(attempt.generated_at) if attempt.generated_at else None,
+        "finished_at": stamp(attempt.finished_at) if attempt.finished_at else None,
         "charged": attempt.charged.value,
         "price": attempt.price,
         "currency": attempt.currency,
         "code": fault.code if fault else None,
         "message": fault.message if fault else None,
         "stage": fault.stage.value if fault else None,
-        "request": None if request == dict(record.request) else request,
+        "request": None if attempt.request == record.request else dict(attempt.request),
         "file": attempt.file,
         "missing": attempt.missing,
-        **_clip_facts(attempt),
-        "warnings": list(attempt.warnings),
-    }
-
-
-def _times(attempt: Attempt | None) -> Row:
-    names = ("submitted_at", "generated_at", "finished_at")
-    times = (attempt.submitted_at, attempt.generated_at, attempt.finished_at) if attempt else (None,) * 3
-    return {name: stamp(at) if at else None for name, at in zip(names, times, strict=True)}
-
-
-def _clip_facts(attempt: Attempt | None) -> Row:
-    clip = attempt.clip if attempt else None
-    video = clip.video if clip else None
-    pixels = video or attempt
-    return {
-        "width": pixels.width if pixels else None,
-        "height": pixels.height if pixels else None,
+        "width": pixels.width,
+        "height": pixels.height,
         "seconds": video.seconds if video else None,
         "fps": video.fps if video else None,
         "codec": video.codec if video else None,
         "bytes": clip.bytes if clip else None,
         "sha256": clip.sha256 if clip else None,
+        "warnings": list(attempt.warnings),
     }

@@ -70,4 +70,4 @@ def _parts(number: int, base: int, large: str, small: str) -> Iterator[str]:
 
 def stamp(at: datetime) -> str:
     """A time as programs read it: ISO 8601 in UTC, to the millisecond, with ``Z``."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return at.astimezone(UTC).isoformat("T", "milliseconds").removesuffix("+00:00") + "Z"

@@ -15,7 +15,7 @@ from time import perf_counter
 from reports.records import NOON, attempt, record
 
 from batchgen.model import Record
-from batchgen.reports.gallery import Heading, write_gallery
+from batchgen.reports.gallery import Heading, gallery_line, write_gallery
 from benchmarks.frame import Finding
 
 PROMPT = "A man picks up a book [Pedestal up], then reads [Static shot], 镜头缓慢推进 "
@@ -59,7 +59,7 @@ def _built(number: int) -> tuple[float, float]:
 def _build(number: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         began = perf_counter()
-        write_gallery(Path(folder), _jobs(number), _heading)
+        write_gallery(Path(folder), map(gallery_line, _jobs(number)), _heading)
         seconds = perf_counter() - began
     return seconds, float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from unittest import mock
 
+import pytest
 from gallery.pages import Page
 from whole.house import House, tree
 
 from batchgen.app.this_run import Run
 from batchgen.app.timely import NoTime, in_time
 from batchgen.pipeline import Stop
+from batchgen.reports.gallery import Beforehand, gallery_line
 from batchgen.simulator import Call, Conditions, Ending
 
 JOBS: list[dict[str, object]] = [
@@ -61,6 +64,21 @@ async def test_the_command_rebuilds_the_page_and_touches_nothing_else(house: Hou
     house.write([*JOBS, {"id": "new", "prompt": "Later"}])
     assert (await house.run("gallery", "jobs.yaml", "-q", key=None)).out == ""
     assert [row["standing"] for row in page(house).rows] == ["delivered", "refused", "not submitted"]
+
+
+@pytest.mark.parametrize("most", [0, 100_000])
+async def test_a_run_reads_the_jobs_again_only_where_they_are_many(house: House, most: int) -> None:
+    """Either way the page is to the letter that of the command."""
+    few = partial(Beforehand, most)
+    with (
+        mock.patch("batchgen.app.running.Beforehand", few),
+        mock.patch("batchgen.app.showing.gallery_line", side_effect=gallery_line) as again,
+    ):
+        await _made(house)
+    assert again.call_count == (0 if most else 2)
+    made = (house.output / "index.html").read_bytes()
+    await house.run("gallery", "jobs.yaml", key=None)
+    assert (house.output / "index.html").read_bytes() == made
 
 
 async def test_a_clip_that_is_gone_is_told(house: House) -> None:

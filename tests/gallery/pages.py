@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from batchgen.model import Record
-from batchgen.reports.gallery import Heading, Sizes, write_gallery
+from batchgen.reports.gallery import Heading, Sizes, gallery_line, write_gallery
 
 _PART = re.compile(r"galleryPart\((\d+), (\".*\")\);\n", re.DOTALL)
 
@@ -22,7 +22,7 @@ def heading(job_file: str = "") -> Heading:
 
 def written(folder: Path, records: Iterable[Record], sizes: Sizes | None = None, job_file: str = "") -> Page:
     """Write the page of these records and read it."""
-    assert write_gallery(folder, records, lambda: heading(job_file), sizes or Sizes())
+    assert write_gallery(folder, map(gallery_line, records), lambda: heading(job_file), sizes or Sizes())
     return Page((folder / "index.html").read_text("utf-8"), folder)
 
 

@@ -9,7 +9,7 @@ import pytest
 from reports.records import SENSITIVE, attempt, delivered, record
 
 from batchgen.model import Record, State
-from batchgen.reports.gallery import write_gallery
+from batchgen.reports.gallery import gallery_line, write_gallery
 from batchgen.simulator.clips import film
 from gallery.browser import Scheme, count, executable, opened, shows, until
 from gallery.pages import heading
@@ -32,7 +32,7 @@ JOBS = [
 
 def made(folder: Path, jobs: Iterable[Record] = JOBS) -> Path:
     """The gallery of these jobs, with a clip for the first few."""
-    assert write_gallery(folder, jobs, heading)
+    assert write_gallery(folder, map(gallery_line, jobs), heading)
     (folder / "videos").mkdir(exist_ok=True)
     for name in ("videos/fox.mp4", ODD_NAME, "videos/horse.mp4"):
         (folder / name).write_bytes(film("768P", 6))

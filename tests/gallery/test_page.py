@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -14,11 +15,17 @@ from hypothesis import strategies as st
 from reports.records import LOST, SENSITIVE, attempt, delivered, record
 
 from batchgen.model import Charged, Record, State
-from batchgen.reports.gallery import Sizes, gallery_row
+from batchgen.reports.gallery import Sizes, gallery_line
 from gallery.pages import Page, written
 
 BESIDE = Sizes(part=1, inline=0)  # a part for each row
 ATTACK = "</script><img src=x onerror=\"document.title='pwned'\"><!--<script>"
+
+
+def row_of(job: Record) -> dict[str, object]:
+    """What the page knows of a job."""
+    row: dict[str, object] = json.loads(gallery_line(job))
+    return row
 
 
 def test_a_row_tells_what_people_look_at(tmp_path: Path) -> None:
@@ -82,7 +89,7 @@ def test_a_row_tells_what_people_look_at(tmp_path: Path) -> None:
 )
 def test_every_standing_is_told_with_its_reason(of: Record, told: dict[str, object]) -> None:
     """A job without a clip says why; one whose clip was made from something else says from what."""
-    row = gallery_row(of)
+    row = row_of(of)
     assert {key: row[key] for key in told} == told
     assert ("file" in row) is (row["standing"] in {"delivered", "held"})
 
@@ -98,7 +105,7 @@ def test_every_standing_is_told_with_its_reason(of: Record, told: dict[str, obje
 )
 def test_metadata_is_shown_to_the_letter(value: object, shown: str) -> None:
     """A browser would round a long number and drop a zero; absent values are left out."""
-    assert gallery_row(record(metadata={"key": value, "none": None}))["metadata"] == {"key": shown}
+    assert row_of(record(metadata={"key": value, "none": None}))["metadata"] == {"key": shown}
 
 
 TEXT = st.text(st.characters() | st.sampled_from(list("<>/!-&\"'\\%{}\u2028\u2029\u202e")))
@@ -125,7 +132,7 @@ def test_any_text_comes_back_as_it_was_and_adds_no_element(
     ]
     with TemporaryDirectory() as name:
         page = written(Path(name), records, None if inline else BESIDE, job_file=ATTACK)
-        assert page.rows == list(map(gallery_row, records))
+        assert page.rows == list(map(row_of, records))
         assert page.json("about")["job_file"] == ATTACK
         assert _shape(page) == _template()
 

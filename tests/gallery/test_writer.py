@@ -12,7 +12,8 @@ import pytest
 from reports.records import delivered, record
 
 from batchgen.model import Record
-from batchgen.reports.gallery import PAGE, Sizes, write_gallery
+from batchgen.reports.gallery import PAGE, Beforehand, Sizes, gallery_line, write_gallery
+from batchgen.reports.rows import manifest_row
 from gallery.pages import heading, written
 
 
@@ -73,7 +74,7 @@ def test_a_page_that_fails_leaves_the_old_one_whole(tmp_path: Path) -> None:
         raise OSError("the ledger's disk is gone")
 
     with pytest.raises(OSError, match="gone"):
-        write_gallery(tmp_path, breaking(), heading, SMALL)
+        write_gallery(tmp_path, map(gallery_line, breaking()), heading, SMALL)
     assert (tmp_path / PAGE).read_bytes() == page
     assert not list(tmp_path.rglob("*.part"))
     assert written(tmp_path, jobs(50), SMALL).rows == old
@@ -83,15 +84,15 @@ def test_a_page_of_the_user_is_left_alone(tmp_path: Path) -> None:
     """A file, a link, a folder under that name: told, and not touched."""
     mine = tmp_path / PAGE
     mine.write_text("<h1>mine</h1>")
-    assert not write_gallery(tmp_path, jobs(1), heading)
+    assert not write_gallery(tmp_path, map(gallery_line, jobs(1)), heading)
     assert mine.read_text() == "<h1>mine</h1>"
     mine.rename(tmp_path / "theirs.html")
     mine.symlink_to("theirs.html")
-    assert not write_gallery(tmp_path, jobs(1), heading)
+    assert not write_gallery(tmp_path, map(gallery_line, jobs(1)), heading)
     assert (tmp_path / "theirs.html").read_text() == "<h1>mine</h1>"
     mine.unlink()
     mine.mkdir()
-    assert not write_gallery(tmp_path, jobs(1), heading)
+    assert not write_gallery(tmp_path, map(gallery_line, jobs(1)), heading)
 
 
 def test_parts_are_not_written_through_a_link(tmp_path: Path) -> None:
@@ -101,7 +102,7 @@ def test_parts_are_not_written_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "output").mkdir()
     (tmp_path / "output" / "gallery").symlink_to(outside)
     with pytest.raises(OSError, match="symbolic link"):
-        write_gallery(tmp_path / "output", jobs(50), heading, SMALL)
+        write_gallery(tmp_path / "output", map(gallery_line, jobs(50)), heading, SMALL)
     assert list(outside.iterdir()) == []
 
 
@@ -114,8 +115,8 @@ def test_two_writers_take_turns(tmp_path: Path) -> None:
         begun.set()
         assert go_on.wait(20)
 
-    first = threading.Thread(target=write_gallery, args=(tmp_path, slow(), heading))
-    second = threading.Thread(target=write_gallery, args=(tmp_path, jobs(1), heading))
+    first = threading.Thread(target=write_gallery, args=(tmp_path, map(gallery_line, slow()), heading))
+    second = threading.Thread(target=write_gallery, args=(tmp_path, map(gallery_line, jobs(1)), heading))
     first.start()
     assert begun.wait(20)
     second.start()
@@ -133,13 +134,23 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
         tracemalloc.start()
         try:
             many = (record(id=f"clip-{n}", prompt="x" * 3000) for n in range(number))
-            assert write_gallery(tmp_path, many, heading)
+            assert write_gallery(tmp_path, map(gallery_line, many), heading)
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
 
     first = peak(1000)
     assert peak(3000) < 1.2 * first < 20_000_000
+
+
+@pytest.mark.parametrize("number", [0, 3, 4])
+def test_rows_are_kept_beforehand_while_they_are_few(number: int) -> None:
+    """To the letter those of the page; of more than have their place in it, none."""
+    lines = list(map(gallery_line, jobs(number)))
+    rows = Beforehand(most=sum(map(len, map(gallery_line, jobs(3)))))
+    for job in jobs(number):
+        rows.add(job, manifest_row(job))
+    assert rows.lines == (lines if number <= 3 else None)
 
 
 def test_readers_may_read_it(tmp_path: Path) -> None:

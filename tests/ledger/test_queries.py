@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from batchgen.ledger import orders, queries
-from batchgen.model import Charged, Status
+from batchgen.model import Charged, Record, State, Status
 from ledger.workshop import BUSY, JOB_FILE, NOON, ORIGIN, Desk, job, reconcile
 
 OTHER = "../other.yaml"
@@ -151,6 +151,51 @@ async def test_a_job_is_found_by_its_key_and_its_id(desk: Desk) -> None:
     by_key = desk.ledger.ask(lambda db: queries.record(db, 1))
     assert desk.ledger.ask(lambda db: queries.find(db, "bOOK")) == by_key
     assert desk.ledger.ask(lambda db: queries.find(db, "film")) is None
+
+
+async def test_jobs_come_each_with_its_own_submissions_oldest_first(desk: Desk) -> None:
+    """In the order that was asked for, however many they are and however often one is named."""
+    desk.has("a", "b", "c")
+    await desk.book.not_accepted(await desk.intend("b"), BUSY)
+    await desk.accept("c", "t1")
+    await desk.refuse("b")
+
+    def told(records: list[Record]) -> list[tuple[str, list[tuple[State, str]]]]:
+        return [(one.id, [(tried.state, tried.task_id) for tried in one.attempts]) for one in records]
+
+    tried = {"a": [], "b": [(State.NOT_ACCEPTED, ""), (State.FAILED, "")], "c": [(State.SUBMITTED, "t1")]}
+    assert told(desk.records()) == list(tried.items())
+    some = told(desk.ledger.ask(lambda db: queries.records_of(db, [3, 1, 2, 3])))
+    assert some == [(id_, tried[id_]) for id_ in "cabc"]
+    assert desk.ledger.ask(lambda db: queries.records_of(db, [])) == []
+
+
+@pytest.mark.parametrize("jobs", [1, 60])
+async def test_many_jobs_take_no_more_questions_than_one(desk: Desk, jobs: int) -> None:
+    """While a run ends many at a time, and reports go through all of them."""
+    desk.has(*(f"job-{n}" for n in range(jobs)))
+    asked: list[str] = []
+
+    def watched(db: sqlite3.Connection) -> None:
+        db.set_trace_callback(asked.append)
+        queries.records_of(db, range(1, jobs + 1))
+        list(queries.records(db))
+        db.set_trace_callback(None)
+
+    desk.ledger.ask(watched)
+    assert len(asked) == 2 + 3
+
+
+async def test_a_submission_keeps_the_request_that_it_was_sent_with(desk: Desk) -> None:
+    """Though what most of them sent is what is ordered, and is read once for both."""
+    desk.has(job("a", "before"))
+    await desk.accept("a", "t1")
+    desk.has(job("a", "after"))
+    found = desk.record("a")
+    assert [found.request["prompt"], *(tried.request["prompt"] for tried in found.attempts)] == [
+        "after",
+        "before",
+    ]
 
 
 async def test_what_is_under_way_is_found_without_a_walk_through_all_that_was_sent(desk: Desk) -> None:

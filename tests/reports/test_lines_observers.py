@@ -6,6 +6,7 @@ import io
 import json
 import os
 import threading
+from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from batchgen.reports.jsonl import JsonLines, event_row
 from batchgen.reports.outlet import Forgiving, Outlet
 from batchgen.reports.plain import PlainLines, Verbosity
 from reports.events import changed, ended, rested, started, stopping, vitals, warned
-from reports.records import LOST, SENSITIVE, STALLED
+from reports.records import LOST, NOON, SENSITIVE, STALLED
 
 S = Status
 BEIJING = timezone(timedelta(hours=8))
@@ -94,6 +95,13 @@ def test_progress_is_told_each_half_minute_at_most_and_only_if_there_is_any() ->
         "2026-07-01T20:00:30+08:00 progress: 0 of 3 delivered; 3 pending; slots 2/50; 1.0 MB/s; "
         "held back by downloads; 0:30 elapsed"
     )
+
+
+def test_lines_of_a_second_have_its_time_and_no_others() -> None:
+    """To the last microsecond, and in whatever order they come."""
+    times = (0.0, 0.999999, 1.0, 1.5, 0.5)
+    events: list[Event] = [replace(warned(), at=NOON + timedelta(seconds=second)) for second in times]
+    assert [line[17:19] for line in plain(events)] == ["00", "00", "01", "01", "00"]
 
 
 def test_a_simulated_run_says_so() -> None:

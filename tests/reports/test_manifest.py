@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchgen.model import Record, State
 from batchgen.reports.column_types import Type
+from batchgen.reports.dataset import file_name, metadata_row
+from batchgen.reports.lines import as_line
 from batchgen.reports.manifest import ManifestWriter, read_manifest
 from batchgen.reports.rows import manifest_row
 from reports.records import attempt, delivered, record
@@ -149,6 +153,43 @@ def test_every_row_of_the_data_set_has_every_column(tmp_path: Path) -> None:
     }
     assert (second["metadata.mixed"], second["metadata.take"]) == ("one", 2.5)
     assert first["prompt_optimizer"] is None
+
+
+VALUES = st.sampled_from(
+    [None, 1, 2.5, math.nan, True, "library", "2026-07-01", "2026-07-01T12:00:00Z", [1, {"a": "狐狸"}]]
+)
+
+
+@given(
+    metadata=st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), max_size=4),
+    common=st.booleans(),
+    first=st.integers(1, 5),
+)
+def test_it_does_not_matter_when_a_column_or_its_type_comes_up(
+    tmp_path_factory: pytest.TempPathFactory, *, metadata: list[dict[str, object]], common: bool, first: int
+) -> None:
+    """Each row is to the letter what it is when all columns are known before; ``first`` clips settle them."""
+    if common:
+        metadata = [dict.fromkeys("abc") | values for values in metadata]
+    folder = tmp_path_factory.mktemp("output")
+    jobs = [delivered(f"clip-{n}", metadata=values) for n, values in enumerate(metadata)]
+    with mock.patch("batchgen.reports.manifest._FIRST_CLIPS", first):
+        contents = ManifestWriter(folder).rewrite(jobs)
+    told = [metadata_row(row, contents.metadata) for row in lines(folder / "manifest.jsonl")]
+    text = (folder / "videos/metadata.jsonl").read_text("utf-8")
+    assert text == "".join(as_line(row) + "\n" for row in told if row is not None)
+
+
+@given(st.lists(st.sampled_from(["videos", "/", "//", ".", "..", "a", "狐狸.mp4"]), max_size=6).map("".join))
+@example("videos/./a.mp4")
+@example("videos/.a.mp4")
+@example("videos//a.mp4")
+@example("videos/a/")
+def test_a_clip_is_named_by_its_path_below_the_folder(file: str) -> None:
+    """As pathlib has it, however the path is written."""
+    path = PurePosixPath(file)
+    below = str(path.relative_to("videos")) if path.parts[:1] == ("videos",) else None
+    assert file_name({"file": file}) == below
 
 
 def test_a_request_key_that_was_named_is_a_value_of_its_column(tmp_path: Path) -> None:

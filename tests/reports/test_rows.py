@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta, timezone
 from typing import cast
 
 import pytest
@@ -228,8 +229,11 @@ def test_attempts_tell_every_submission_and_what_it_was_sent_with() -> None:
 
 def test_a_time_of_another_zone_is_told_in_utc() -> None:
     """Times are ISO 8601 in UTC with Z and milliseconds."""
-    row = manifest_row(record(attempt(State.SUBMITTED, submitted_at=NOON.replace(microsecond=123456))))
+    at = NOON.replace(microsecond=123456)
+    beijing = (at + timedelta(days=1)).astimezone(timezone(timedelta(hours=8)))
+    row = manifest_row(record(attempt(State.GENERATED, submitted_at=at, generated_at=beijing)))
     assert row["submitted_at"] == "2026-07-01T12:00:00.123Z"
+    assert row["generated_at"] == "2026-07-02T12:00:00.123Z"
 
 
 JSON = st.recursive(
@@ -255,10 +259,13 @@ def test_a_row_is_one_line_and_comes_back_as_it_was(prompt: str, metadata: dict[
         ([{"deep": float("inf")}], [{"deep": None}]),
         (NOON, "2026-07-01 12:00:00+00:00"),
         ("\ud800", "\ud800"),
-        ("\u2028\x85\x1b", "\u2028\x85\x1b"),
+        ("狐狸", "狐狸"),
+        ("\ud800\u2028", "\ud800\u2028"),
+        *((f"{end}狐狸\x1b", f"{end}狐狸\x1b") for end in "\u2028\u2029\x85\x1c\x0b\n"),
     ],
 )
 def test_what_json_or_utf8_cannot_say_still_makes_a_row(value: object, told: object) -> None:
     """A number that is none becomes null, half a character an escape; the row stays valid."""
     line = as_line({"value": value})
     assert json.loads(line.encode())["value"] == told
+    assert len(line.splitlines()) == 1

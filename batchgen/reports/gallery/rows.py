@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from batchgen.model import Record
 from batchgen.reports.column_types import as_text
+from batchgen.reports.lines import as_line
 from batchgen.reports.rows import Row, clip_file, manifest_row
 from batchgen.reports.standing import standing
 
@@ -39,12 +40,16 @@ _KEPT = (
 _SHOWN = frozenset({"model", "prompt", "duration", "resolution"})
 
 
-def gallery_row(record: Record) -> Row:
-    """The row of one job; what is null, false or empty is left out.
+def gallery_line(record: Record) -> str:
+    """The row of one job as the page has it: a JSON object on a line."""
+    return as_line(gallery_row(record, manifest_row(record)))
+
+
+def gallery_row(record: Record, row: Row) -> Row:
+    """The row of one job, made from its manifest row; what is null, false or empty is left out.
 
     Values of ``metadata`` and ``options`` are text: the browser would round long numbers.
     """
-    row = manifest_row(record)
     told: Row = {key: row[key] for key in _KEPT}
     told["standing"] = standing(record).value
     told["metadata"] = _texts(record.metadata.items())

@@ -8,24 +8,22 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from batchgen.model import Record
 from batchgen.reports.atomic import AtomicText
 from batchgen.reports.gallery.page import MARKER, Heading, page_text
 from batchgen.reports.gallery.parts import ORDINARY, Parts, Sizes
-from batchgen.reports.gallery.rows import gallery_row
-from batchgen.reports.lines import as_line
 
 PAGE = "index.html"
 _LOOK_FOR_MARKER = 4096  # bytes
 
 
 def write_gallery(
-    folder: Path, records: Iterable[Record], heading: Callable[[], Heading], sizes: Sizes = ORDINARY
+    folder: Path, lines: Iterable[str], heading: Callable[[], Heading], sizes: Sizes = ORDINARY
 ) -> bool:
     """Write the page anew; False when an ``index.html`` of the user's stands there and was left alone.
 
-    ``heading`` is asked after the last record.  The page changes all at once, the same records make the same
-    bytes, and memory does not grow with their number.  Raises OSError, with the old page untouched.
+    ``lines`` are the rows of the jobs, ``gallery_line`` of each; ``heading`` is asked after the last.  The page
+    changes all at once, the same rows make the same bytes, and memory does not grow with their number.  Raises
+    OSError, with the old page untouched.
     """
     path = folder / PAGE
     folder.mkdir(parents=True, exist_ok=True)
@@ -33,11 +31,11 @@ def write_gallery(
         if not _is_ours(path):
             return False
         parts = Parts(folder, sizes)
-        for record in records:
-            parts.add(as_line(gallery_row(record)))
-        lines = parts.end()
+        for line in lines:
+            parts.add(line)
+        inline = parts.end()
         with AtomicText(path) as page:
-            for text in page_text(heading(), lines, parts.written):
+            for text in page_text(heading(), inline, parts.written):
                 page.write(text)
         parts.tidy()
     return True
