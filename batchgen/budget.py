@@ -6,6 +6,7 @@ our own that refuses to round, so that no setting of the decimal module, and no 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal, DecimalException, Inexact, InvalidOperation
@@ -137,20 +138,31 @@ def with_run_limits(budget: Budget, max_cost: Decimal | None, max_clips: int | N
     return replace(budget, per_run=Cap(cost=cost, clips=clips))
 
 
+def room(cap: Cap, spent: Spent, price: Decimal | None) -> float:
+    """How many more clips of this price fit below a cap; infinitely many where it has nothing to say.
+
+    Exactly at the cap is allowed.  A clip without a price goes past every cap in cost.
+    """
+    clips = math.inf if cap.clips is None else cap.clips - spent.clips
+    if cap.cost is None:
+        return clips
+    left = _EXACT.subtract(cap.cost, spent.cost)
+    if price is None or left < 0:
+        return 0
+    return min(clips, math.inf if price == 0 else int(_EXACT.divide_int(left, price)))
+
+
 def reached(cap: Cap, spent: Spent, price: Decimal | None, *, what: str, currency: str) -> str | None:
     """Why one more clip of this price would go past a cap; None when it would not.
 
-    Exactly at the cap is allowed.  A clip without a price goes past every cap in cost.  ``what`` names the cap:
-    "`budget.per_day`".
+    ``what`` names the cap: "`budget.per_day`".
     """
+    if room(cap, spent, price) >= 1:
+        return None
     if cap.clips is not None and spent.clips >= cap.clips:
         return f"{what} is reached: {spent.clips} of {cap.clips} clips"
-    if cap.cost is None:
-        return None
-    if price is None:
+    if cap.cost is None or price is None:
         return f"{what} is a cap in cost, and the next clip has no price"
-    if _EXACT.add(spent.cost, price) <= cap.cost:
-        return None
     return (
         f"{what} is reached: {shown(spent.cost, currency)} of {shown(cap.cost, currency)} are spent or under way, "
         f"and the next clip costs {shown(price, currency)}"

@@ -18,6 +18,7 @@ from batchgen.budget import (
     plain,
     price_of,
     reached,
+    room,
     shown,
     to_micros,
     told_unpriced,
@@ -211,6 +212,17 @@ def test_one_more_clip_must_fit_below_every_cap(
         assert reason in told
 
 
+def assert_is_room(cap: Cap, spent: Spent, price: Decimal) -> None:
+    """So many more clips fit, and not one more than that."""
+    assert cap.cost is not None
+    assert cap.clips is not None
+    more = int(room(cap, spent, price))
+    for number, fits in ((more, True), (more + 1, False)):
+        cost = to_micros(spent.cost) + number * to_micros(price)
+        if number > 0:
+            assert (cost <= to_micros(cap.cost) and spent.clips + number <= cap.clips) == fits
+
+
 @given(
     cost=AMOUNTS,
     clips=st.integers(0, 100),
@@ -229,6 +241,7 @@ def test_spending_until_it_is_reached_never_goes_past_a_cap(
             so_far = Spent(cost=from_micros(spent), clips=taken)
             fits = spent + to_micros(price) <= to_micros(cost) and taken < clips
             assert (reached(cap, so_far, price, what="it", currency="CNY") is None) == fits
+            assert_is_room(cap, so_far, price)
             if fits:
                 spent, taken = spent + to_micros(price), taken + 1
     assert spent <= to_micros(cost)

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 
 from batchgen.errors import IllegalTransition, OutcomeUnknown
 from batchgen.ledger import task_times
+from batchgen.ledger.changes import question, statement
 from batchgen.ledger.database import Ledger
-from batchgen.ledger.layout import IS_FANNED, is_fanned
+from batchgen.ledger.layout import IS_FANNED
 from batchgen.ledger.orders import RESUBMITTABLE, order_anew
-from batchgen.ledger.portions import clip_name, superseded_name
+from batchgen.ledger.placing import check, fix_file
 from batchgen.ledger.queries import SUBMITTABLE
 from batchgen.ledger.rows import (
-    folded,
     from_request,
     sure_time,
-    to_clip,
     to_json,
     to_order,
     to_time,
-    to_video,
 )
-from batchgen.ledger.spending import Payment, Purse, pay
+from batchgen.ledger.spending import Purse, Till
 from batchgen.model import (
     Charged,
     Clip,
@@ -35,7 +32,6 @@ from batchgen.model import (
     Order,
     Placement,
     Reason,
-    Request,
     State,
     Submission,
     TaskTimes,
@@ -63,18 +59,21 @@ class LedgerBook:
     ) -> None:
         """``purse``: from which budget submissions are paid; without one nothing is capped."""
         self._ledger, self._account, self._now = ledger, account, now
-        self._purse = purse or Purse(budget=Budget(), run=0)
+        self._minute = self._today = ""
+        self._intents = partial(_intend, account, purse or Purse(budget=Budget(), run=0))
 
     async def intend(self, order: Order) -> Submission | None:
         """Write down that the POST is the very next step; ``None`` when the job is no longer pending."""
         now = self._now()
-        day = now.astimezone().date().isoformat()  # the user's day, not the one of UTC
         at = to_time(now)
+        return await self._ledger.make(self._intents, (order, at, self._day(now, at)), may_wait=True)
 
-        def intend(db: sqlite3.Connection) -> Submission | None:
-            return _intend(db, order, self._account, at, lambda request: pay(db, self._purse, request, day))
-
-        return await self._ledger.write(intend, may_wait=True)
+    def _day(self, now: datetime, at: str) -> str:
+        """The user's day, not the one of UTC; no zone begins a day within a minute of UTC."""
+        minute = at[:16]
+        if minute != self._minute:
+            self._minute, self._today = minute, now.astimezone().date().isoformat()
+        return self._today
 
     async def accepted(self, submission: Submission, task_id: str) -> Submission:
         """The service gave a task id.
@@ -84,14 +83,20 @@ class LedgerBook:
         """
         at = to_time(self._now())
         try:
-            await self._change(_ACCEPTED, (task_id, at, submission.key))
+            await self._ledger.make(_ACCEPTED, (submission.key, task_id, at))
         except IllegalTransition as error:
             if _OTHER_OWNER not in str(error):
                 raise
             raise OutcomeUnknown(
                 "task_id", f"the service gave a task id that another submission has: {task_id}"
             ) from error
-        return replace(submission, state=State.SUBMITTED, task_id=task_id, submitted_at=sure_time(at))
+        return _moved(
+            submission,
+            State.SUBMITTED,
+            task_id=task_id,
+            submitted_at=sure_time(at),
+            not_found_since=submission.not_found_since,
+        )
 
     async def not_accepted(self, submission: Submission, fault: Fault) -> None:
         """Proven that nothing was made: the job is pending again."""
@@ -112,8 +117,8 @@ class LedgerBook:
     async def generated(self, submission: Submission, news: Generated) -> Submission:
         """The task has ended well; the clip waits to be fetched."""
         at = to_time(self._now())
-        await self._change(_GENERATED, (news.file_id, news.width, news.height, at, submission.key))
-        return replace(submission, state=State.GENERATED, file_id=news.file_id, not_found_since=None)
+        await self._ledger.make(_GENERATED, (submission.key, news.file_id, news.width, news.height, at))
+        return _moved(submission, State.GENERATED, file_id=news.file_id)
 
     async def failed(self, submission: Submission, fault: Fault, charged: Charged) -> None:
         """The task has ended badly, or is gone for good."""
@@ -131,7 +136,7 @@ class LedgerBook:
 
     async def checked(self, submission: Submission, clip: Clip) -> Placement:
         """A whole clip is on disk; the answer says which name it gets, as the next step."""
-        return await self._ledger.write(lambda db: _check(db, submission, clip))
+        return await self._ledger.make(check, (submission, clip))
 
     async def superseded(self, submission_key: int, file: str) -> None:
         """An earlier clip stands under another name now."""
@@ -140,7 +145,7 @@ class LedgerBook:
     async def stored(self, submission: Submission, warnings: Sequence[str]) -> None:
         """The clip stands under its final name."""
         at = to_time(self._now())
-        await self._change(_STORED, (at, to_json(list(warnings)), submission.key))
+        await self._ledger.make(_STORED, (submission.key, at, to_json(warnings) if warnings else "[]"))
 
     async def rested(self, submission: Submission, fault: Fault | None) -> None:
         """Why the clip is not on disk yet (``None``: no reason any more); the state stays."""
@@ -160,12 +165,6 @@ class LedgerBook:
             **_fault_columns(fault),
         )
 
-    async def _change(self, sql: str, values: Sequence[str | int | None]) -> None:
-        def change(db: sqlite3.Connection) -> None:
-            db.execute(sql, values)
-
-        await self._ledger.write(change)
-
     async def _move(self, submission: Submission, state: State, **columns: str | int | None) -> None:
         await self._ledger.write(lambda db: update(db, submission.key, {**columns, "state": state}))
 
@@ -173,24 +172,61 @@ class LedgerBook:
         await self._ledger.write(lambda db: update(db, submission.key, columns))
 
 
+def _moved(
+    submission: Submission,
+    state: State,
+    *,
+    task_id: str | None = None,
+    file_id: str | None = None,
+    submitted_at: datetime | None = None,
+    not_found_since: datetime | None = None,
+) -> Submission:
+    """The submission in its next state.  Spelt out, as ``replace`` of so many fields costs twice as much."""
+    return Submission(
+        key=submission.key,
+        job_key=submission.job_key,
+        job_id=submission.job_id,
+        state=state,
+        request=submission.request,
+        account=submission.account,
+        origin=submission.origin,
+        key_print=submission.key_print,
+        submitted_at=submission.submitted_at if submitted_at is None else submitted_at,
+        task_id=submission.task_id if task_id is None else task_id,
+        file_id=submission.file_id if file_id is None else file_id,
+        first=submission.first,
+        current=submission.current,
+        not_found_since=not_found_since,
+        checked=submission.checked,
+    )
+
+
 _NO_FAULT = "fault_code = NULL, fault_message = NULL, fault_stage = NULL"
 
 # What every job goes through is written out: a constant costs less than a parameter, above all that of a StrEnum,
 # for which SQLite's driver looks for an adapter each time.
-_ACCEPTED = f"""
-UPDATE submissions SET state = 'submitted', task_id = ?, submitted_at = ?,
-  {_NO_FAULT}
-WHERE key = ?"""
+_ACCEPTED = statement(
+    f"""
+UPDATE submissions SET state = 'submitted', task_id = {{task_id}}, submitted_at = {{at}}, {_NO_FAULT}
+{{source}} WHERE submissions.key = {{key}}""",
+    *("key", "task_id", "at"),
+)
 
-_GENERATED = f"""
-UPDATE submissions SET state = 'generated', file_id = ?, width = ?, height = ?, generated_at = ?, charged = 'yes',
-  not_found_since = NULL, {_NO_FAULT}
-WHERE key = ?"""
+_GENERATED = statement(
+    f"""
+UPDATE submissions SET state = 'generated', file_id = {{file_id}}, width = {{width}}, height = {{height}},
+  generated_at = {{at}}, charged = 'yes', not_found_since = NULL, {_NO_FAULT}
+{{source}} WHERE submissions.key = {{key}}""",
+    *("key", "file_id", "width", "height", "at"),
+)
 
-_STORED = f"""
-UPDATE submissions SET state = 'succeeded', finished_at = ?, charged = 'yes', missing = 0, warnings = ?,
-  {_NO_FAULT}
-WHERE key = ?"""
+_STORED = statement(
+    f"""
+UPDATE submissions SET state = 'succeeded', finished_at = {{at}}, charged = 'yes', missing = 0,
+  warnings = {{warnings}}, {_NO_FAULT}
+{{source}} WHERE submissions.key = {{key}}""",
+    *("key", "at", "warnings"),
+)
 
 
 def _fault_columns(fault: Fault | None) -> Mapping[str, str | int | None]:
@@ -224,43 +260,56 @@ def _update_of(names: tuple[str, ...]) -> str:
 
 
 # Each of a job's changes is a handful of microseconds, so what one statement can tell is not asked for by two.
-_PENDING = f"""
+_PENDING = question(f"""
 SELECT key, id, request, digest, order_reason, file, filename, {IS_FANNED} AS fanned,
   EXISTS (SELECT 1 FROM submissions WHERE job = standing.key AND state <> 'not_accepted') AS sent_before
-FROM standing WHERE key = ? AND {SUBMITTABLE}"""
+FROM standing WHERE key {{asked}} AND {SUBMITTABLE}""")
 
 _INTENDED = """
 INSERT INTO submissions (state, charged, job, reason, request, digest, account, origin, key_print, intended_at,
   run, day, price, currency)
 VALUES ('submitting', 'perhaps', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
+_Intent = tuple[Order, str, str]  # when, and on which day
+
 
 def _intend(
-    db: sqlite3.Connection, order: Order, account: Account, at: str, spend: Callable[[Request], Payment]
-) -> Submission | None:
-    job = db.execute(_PENDING, (order.key,)).fetchone()
-    if job is None:
-        return None
-    request = order.request if job["request"] == order.written else from_request(job["request"])
-    payment = spend(request)
-    if job["file"] is None:
-        fix_file(db, job, fanned=job["fanned"])
-    sent = (order.key, job["order_reason"], job["request"], job["digest"])
+    account: Account, purse: Purse, db: sqlite3.Connection, intents: Sequence[_Intent]
+) -> Sequence[Submission | None]:
+    pending = {job[0]: job for job in _PENDING(db, [order.key for order, _, _ in intents])}
+    till = Till(db, purse)
+    submissions: list[Submission | None] = []
+    for intent in intents:
+        job = pending.pop(intent[0].key, None)  # of two intents for one job the second finds none
+        submissions.append(None if job is None else _send(db, account, till, intent, job))
+    return submissions
+
+
+def _send(
+    db: sqlite3.Connection, account: Account, till: Till, intent: _Intent, job: sqlite3.Row
+) -> Submission:
+    order, at, day = intent
+    key, id_, written, digest, reason, file, _, fanned, sent_before = job
+    request = order.request if written == order.written else from_request(written)
+    payment = till.pay(request, day)
+    if file is None:
+        fix_file(db, job, fanned=fanned)
+    sent = (key, reason, written, digest)
     to_whom = (account.name, account.origin, account.key_print)
     paid = (payment.run, payment.day, payment.price, payment.currency)
-    key = db.execute(_INTENDED, (*sent, *to_whom, at, *paid)).lastrowid
-    assert key is not None  # noqa: S101  an insert has one
+    submission = db.execute(_INTENDED, (*sent, *to_whom, at, *paid)).lastrowid
+    assert submission is not None  # noqa: S101  an insert has one
     return Submission(
-        key=key,
-        job_key=order.key,
-        job_id=job["id"],
+        key=submission,
+        job_key=key,
+        job_id=id_,
         state=State.SUBMITTING,
         request=request,
         account=account.name,
         origin=account.origin,
         key_print=account.key_print,
         submitted_at=sure_time(at),
-        first=not job["sent_before"],
+        first=not sent_before,
     )
 
 
@@ -273,60 +322,3 @@ def _resubmit(db: sqlite3.Connection, submission: Submission) -> Order | None:
         return None
     order_anew(db, [submission.job_key], Reason.RESUBMIT)
     return to_order(db.execute("SELECT * FROM standing WHERE key = ?", (submission.job_key,)).fetchone())
-
-
-def fix_file(db: sqlite3.Connection, job: sqlite3.Row, *, fanned: bool) -> str:
-    """Fix the name of the clip; a renamed job may still hold the obvious one."""
-    for number in itertools.count(1):
-        name = clip_name(job["id"], job["filename"], fanned=fanned, number=number)
-        # Only the name may be taken: everything else that could be wrong with it raises.
-        if db.execute(_NAME, (name, folded(name), job["key"])).rowcount:
-            break
-    return name
-
-
-_NAME = "UPDATE OR IGNORE jobs SET file = ?, file_folded = ? WHERE key = ?"
-
-_NAMED = """
-SELECT id, file, EXISTS (
-  SELECT 1 FROM submissions WHERE job = jobs.key AND key <> ? AND sha256 IS NOT NULL) AS has_others
-FROM jobs WHERE key = ?"""
-
-_CHECKED = "UPDATE submissions SET bytes = ?, sha256 = ?, video = ?, file = ? WHERE key = ?"
-
-
-def _check(db: sqlite3.Connection, submission: Submission, clip: Clip) -> Placement:
-    job = db.execute(_NAMED, (submission.key, submission.job_key)).fetchone()
-    placement = _among_others(db, submission, job) if job["has_others"] else Placement(file=job["file"])
-    db.execute(_CHECKED, (clip.bytes, clip.sha256, to_video(clip.video), placement.file, submission.key))
-    return placement
-
-
-def _among_others(db: sqlite3.Connection, submission: Submission, job: sqlite3.Row) -> Placement:
-    """The name beside other clips of the same job: the newest one has the job's own."""
-    newer = db.execute(
-        "SELECT 1 FROM submissions WHERE job = ? AND key > ? AND sha256 IS NOT NULL",
-        (submission.job_key, submission.key),
-    ).fetchone()
-    aside = superseded_name(job["id"], submission.key, fanned=is_fanned(db))
-    return Placement(file=aside) if newer else _take_name(db, submission, job)
-
-
-def _take_name(db: sqlite3.Connection, submission: Submission, job: sqlite3.Row) -> Placement:
-    """The job's own name; the clip that has it now must be kept under another one first.
-
-    A clip that was checked and then lost for good before it was stored has no name.
-    """
-    earlier = db.execute(
-        "SELECT * FROM submissions WHERE job = ? AND key < ? AND sha256 IS NOT NULL AND state <> 'failed' "
-        "ORDER BY key DESC LIMIT 1",
-        (submission.job_key, submission.key),
-    ).fetchone()
-    if earlier is None:
-        return Placement(file=job["file"])
-    return Placement(
-        file=job["file"],
-        over=to_clip(earlier),
-        keep_key=earlier["key"] if earlier["file"] == job["file"] else None,
-        keep_as=superseded_name(job["id"], earlier["key"], fanned=is_fanned(db)),
-    )

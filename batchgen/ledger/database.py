@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,6 +16,7 @@ from typing import TypeVar
 from batchgen.errors import DiskFull, LedgerError, LedgerNotWritable
 from batchgen.ledger import opening, queries
 from batchgen.ledger.anchor import Anchor
+from batchgen.ledger.changes import Kind, one_by_one
 from batchgen.ledger.log import Log, is_incomplete, make_whole
 from batchgen.ledger.portions import Shard
 from batchgen.ledger.reconcile import Reconciled, carry_on, reconcile
@@ -30,6 +31,7 @@ from batchgen.ledger.transaction import transaction
 from batchgen.ledger.writer import GroupWriter
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class Ledger:
@@ -273,9 +275,13 @@ class Ledger:
 
         ``may_wait``: it begins something that can as well be left, so the reserve is not for it.
         """
+        return await self.make(one_by_one, change, may_wait=may_wait)
+
+    def make(self, kind: Kind[V, T], about: V, *, may_wait: bool = False) -> Awaitable[T]:
+        """Make one change of a kind durable, as ``write`` does."""
         if self._writer is None:
             raise LedgerNotWritable("the ledger is not open for writing")
-        return await self._writer.do(change, may_wait=may_wait)
+        return self._writer.do(kind, about, may_wait=may_wait)
 
     async def read(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Read something, in a thread.  Raises LedgerError when the disk does not give it."""

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from batchgen.errors import LedgerError
 from batchgen.ledger import opening
-from batchgen.ledger.book import fix_file, insert, update
+from batchgen.ledger.book import insert, update
 from batchgen.ledger.database import first_facts
 from batchgen.ledger.layout import is_fanned, set_layout
+from batchgen.ledger.placing import fix_file
 from batchgen.ledger.portions import Shard, clip_name
 from batchgen.ledger.refusals import not_opened
 from batchgen.ledger.remembered import Columns, Remembered, RememberedJob, remember

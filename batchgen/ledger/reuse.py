@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from batchgen.ledger.book import fix_file, insert
+from batchgen.ledger.book import insert
 from batchgen.ledger.layout import is_fanned
+from batchgen.ledger.placing import fix_file
 from batchgen.ledger.queries import SUBMITTABLE
 from batchgen.ledger.rows import from_request, to_clip, to_time, to_video
 from batchgen.ledger.selecting import Among

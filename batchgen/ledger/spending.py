@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
-from batchgen.budget import Spent, from_micros, price_of, reached, to_micros
+from batchgen.budget import Spent, from_micros, price_of, reached, room, to_micros
 from batchgen.errors import BudgetReached
 from batchgen.model import Request
 from batchgen.settings import Budget, Cap
@@ -37,18 +39,42 @@ def begin_run(db: sqlite3.Connection) -> int:
     return int(last) + 1
 
 
-def pay(db: sqlite3.Connection, purse: Purse, request: Request, day: str) -> Payment:
-    """What one more submission costs.  Raises BudgetReached when it would go past a cap."""
-    budget = purse.budget
-    price = price_of(budget, request)
-    if any(cap.cost is not None or cap.clips is not None for cap in _caps(budget)):
-        spent = _spent_so_far(db, purse, day)
-        for cap, so_far, what in zip(_caps(budget), spent, _WHAT, strict=True):
-            why = reached(cap, so_far, price, what=what, currency=budget.currency)
-            if why is not None:
-                raise BudgetReached(why)
-    micros = None if price is None else to_micros(price)
-    return Payment(run=purse.run, day=day, price=micros, currency=None if price is None else budget.currency)
+class Till:
+    """Pays for one submission after the other in one transaction; each must be written down before the next."""
+
+    def __init__(self, db: sqlite3.Connection, purse: Purse) -> None:
+        self._db, self._purse = db, purse
+        self._left = 0.0  # so many more of the same price, on the same day, fit without another look
+        self._price: Decimal | None = None
+        self._payment = Payment(run=purse.run, day="", price=None, currency=None)
+
+    def pay(self, request: Request, day: str) -> Payment:
+        """What one more submission costs.  Raises BudgetReached when it would go past a cap."""
+        price = price_of(self._purse.budget, request)
+        if self._left < 1 or day != self._payment.day or price != self._price:
+            self._left = _room(self._db, self._purse, price, day)
+            self._price, self._payment = price, _payment(self._purse, price, day)
+        self._left -= 1
+        return self._payment
+
+
+def _payment(purse: Purse, price: Decimal | None, day: str) -> Payment:
+    if price is None:
+        return Payment(run=purse.run, day=day, price=None, currency=None)
+    return Payment(run=purse.run, day=day, price=to_micros(price), currency=purse.budget.currency)
+
+
+def _room(db: sqlite3.Connection, purse: Purse, price: Decimal | None, day: str) -> float:
+    """How many more of this price fit below every cap: at least one.  Raises BudgetReached."""
+    caps = _caps(purse.budget)
+    if all(cap.cost is None and cap.clips is None for cap in caps):
+        return math.inf
+    spent = _spent_so_far(db, purse, day)
+    for cap, so_far, what in zip(caps, spent, _WHAT, strict=True):
+        why = reached(cap, so_far, price, what=what, currency=purse.budget.currency)
+        if why is not None:
+            raise BudgetReached(why)
+    return min(room(cap, so_far, price) for cap, so_far in zip(caps, spent, strict=True))
 
 
 _WHAT = (

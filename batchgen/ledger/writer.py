@@ -1,11 +1,9 @@
 """Group commit: one thread writes, and all who wait at that moment share one durable transaction.
 
-SQLite with ``synchronous=FULL`` pays for a flush of the disk with each commit, so the writer gathers every
-change that has come while the last commit ran, and gets those of one turn of the loop together.  A change that the
-database refuses fails alone, one that can't reach the disk fails with all of its companions.  Refusals are rare and
-savepoints are not free, so a batch is tried without any; where one change fails, all are undone and made again,
-each under a savepoint of its own.  So a change is a function of what is in the ledger that may be called more than
-once.
+SQLite with ``synchronous=FULL`` pays for a flush of the disk with each commit, so changes come to the writer in
+company.  A change that the database refuses fails alone, one that can't reach the disk fails with all of its
+companions.  Refusals are rare and savepoints are not free, so a batch is tried without any; where one change fails,
+all are undone and made again, each under a savepoint of its own.
 
 When the disk is full the changes that begin something, and may wait, fail; those that say what has happened are
 tried again on the reserve.
@@ -14,30 +12,37 @@ tried again on the reserve.
 from __future__ import annotations
 
 import asyncio
+import itertools
+import operator
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 from batchgen.errors import IllegalTransition, LedgerNotWritable
 from batchgen.ledger.anchor import Anchor
+from batchgen.ledger.changes import Kind
+from batchgen.ledger.company import Company
 from batchgen.ledger.log import Log
 from batchgen.ledger.refusals import lacks_room
 from batchgen.ledger.reserve import Reserve
 from batchgen.ledger.transaction import MISUSE, roll_back
 
 T = TypeVar("T")
-Change = Callable[[sqlite3.Connection], object]
+V = TypeVar("V")
 
 #: Changes in one transaction at the most, so that the first of them never waits for very many others.
 MAX_BATCH = 512
 
 
 class _Waiting(NamedTuple):
-    change: Change
-    future: asyncio.Future[object]
+    kind: Kind[Any, Any]  # each takes and gives its own
+    about: object
     may_wait: bool
+    future: asyncio.Future[Any]
+
+
+_kind_of = operator.attrgetter("kind")
 
 
 class GroupWriter:
@@ -46,61 +51,53 @@ class GroupWriter:
     def __init__(self, connection: sqlite3.Connection, anchor: Anchor, log: Log, reserve: Reserve) -> None:
         self._connection = connection
         self._anchor, self._log, self._reserve = anchor, log, reserve
-        self._turn: list[_Waiting] = []  # what has come in this turn of the loop
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
+        self._company = Company(self._queue.put)
         self._thread = threading.Thread(target=self._serve, name="batchgen-ledger", daemon=True)
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._thread.start()
 
-    async def do(self, change: Callable[[sqlite3.Connection], T], *, may_wait: bool = False) -> T:
+    def do(self, kind: Kind[V, T], about: V, *, may_wait: bool = False) -> asyncio.Future[T]:
         """Make one change durable.  Once called it is made, also when the caller is cancelled meanwhile.
 
         ``may_wait``: nothing has happened yet that it would have to say; it is never written with the last room.
-        Raises IllegalTransition when the database refuses it, LedgerNotWritable when it can't be made durable.
+        The future fails with IllegalTransition when the database refuses it, with LedgerNotWritable when it can't
+        be made durable.
         """
         if self._closed:
             raise LedgerNotWritable("the ledger is closed")
-        future: asyncio.Future[object] = self._loop.create_future()
-        if not self._turn:
-            self._loop.call_soon(self._hand_over)
-        self._turn.append(_Waiting(change, future, may_wait))
-        return cast("T", await future)
-
-    def _hand_over(self) -> None:
-        """At the end of a turn: a thread that wakes at its first change would commit that one without the others."""
-        for waiting in self._turn:
-            self._queue.put(waiting)
-        self._turn.clear()
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._company.join(_Waiting(kind, about, may_wait, future))
+        return future
 
     async def close(self) -> None:
-        """Let what is queued reach the disk, then end the thread."""
+        """Let what has come reach the disk, then end the thread."""
         if not self._closed:
             self._closed = True
-            self._hand_over()
+            self._company.go()
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
 
     def _serve(self) -> None:
-        while (batch := self._next_batch()) is not None:
-            outcomes = self._commit(batch)
-            self._loop.call_soon_threadsafe(_deliver, batch, outcomes)
+        while (company := self._queue.get()) is not None:
+            for start in range(0, len(company), MAX_BATCH):
+                batch = company[start : start + MAX_BATCH]
+                outcomes = self._commit(batch)
+                self._loop.call_soon_threadsafe(self._deliver, batch, outcomes)
 
-    def _next_batch(self) -> list[_Waiting] | None:
-        first = self._queue.get()
-        if first is None:
-            return None
-        batch = [first]
-        while len(batch) < MAX_BATCH:
-            try:
-                more = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if more is None:
-                self._queue.put(None)
-                break
-            batch.append(more)
-        return batch
+    def _deliver(self, batch: list[_Waiting], outcomes: list[object]) -> None:
+        """Tell everybody who still waits; one call on the loop for all of them."""
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            future = waiting.future
+            if future.done():
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+                future.exception()  # seen: a caller that is cancelled at this moment asks for it no more
+            else:
+                future.set_result(outcome)
+        self._company.answered(len(batch))
 
     def _commit(self, batch: list[_Waiting]) -> list[object]:
         """What became of each change: its result, or the error with which it fails."""
@@ -136,7 +133,7 @@ class GroupWriter:
             if outcomes is None:
                 roll_back(self._connection)
                 self._begin()
-                outcomes = [_attempt(self._connection, waiting.change) for waiting in batch]
+                outcomes = [_attempt(self._connection, waiting) for waiting in batch]
             self._connection.execute("COMMIT")
         except sqlite3.Error:
             roll_back(self._connection)
@@ -159,21 +156,24 @@ def _not_writable(reason: object) -> LedgerNotWritable:
 
 def _together(connection: sqlite3.Connection, batch: list[_Waiting]) -> list[object] | None:
     """The results of all changes, or nothing when one of them fails.  Raises sqlite3.Error for the disk's faults."""
+    outcomes: list[object] = []
     try:
-        return [waiting.change(connection) for waiting in batch]
+        for kind, run in itertools.groupby(batch, _kind_of):
+            outcomes += kind(connection, [waiting.about for waiting in run])
     except (sqlite3.IntegrityError, *MISUSE):
         return None
     except sqlite3.Error:
         raise
     except Exception:
         return None
+    return outcomes
 
 
-def _attempt(connection: sqlite3.Connection, change: Change) -> object:
+def _attempt(connection: sqlite3.Connection, waiting: _Waiting) -> object:
     """One change under a savepoint: its result, or the error with which it alone fails."""
     connection.execute("SAVEPOINT change")
     try:
-        outcome = change(connection)
+        (outcome,) = waiting.kind(connection, (waiting.about,))
     except sqlite3.IntegrityError as error:
         outcome = IllegalTransition(str(error))
         outcome.__cause__ = error
@@ -187,16 +187,3 @@ def _attempt(connection: sqlite3.Connection, change: Change) -> object:
         connection.execute("ROLLBACK TO change")
     connection.execute("RELEASE change")
     return outcome
-
-
-def _deliver(batch: list[_Waiting], outcomes: list[object]) -> None:
-    """Tell everybody who still waits; one call on the loop for all of them."""
-    for waiting, outcome in zip(batch, outcomes, strict=True):
-        future = waiting.future
-        if future.done():
-            continue
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-            future.exception()  # seen: a caller that is cancelled at this moment asks for it no more
-        else:
-            future.set_result(outcome)

@@ -7,6 +7,7 @@ of the ledger, or a call of the operating system that makes a file, a name or it
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import os
 import re
@@ -23,8 +24,11 @@ from functools import wraps
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from batchgen.ledger.changes import Kind
 
 #: The methods whose beginning and end are steps: class by class, as the product spells them.
 METHODS = {
@@ -187,13 +191,14 @@ def _caller() -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """A change of the ledger that knows who asked for it."""
+    """A kind of changes of the ledger that knows who asked for them."""
 
-    change: Callable[[sqlite3.Connection], object]
+    kind: Kind[Any, Any]
     name: str
 
-    def __call__(self, connection: sqlite3.Connection) -> object:
-        return self.change(connection)
+    def __call__(self, connection: sqlite3.Connection, about: Sequence[Any]) -> Sequence[Any]:
+        made: Sequence[Any] = self.kind(connection, about)
+        return made
 
 
 _committing = threading.local()
@@ -206,11 +211,11 @@ def _name_changes() -> None:
 
     do, commit, change_ = GroupWriter.do, GroupWriter._commit, Ledger.change
 
-    async def named(self: GroupWriter, change: Callable[[sqlite3.Connection], Any], **how: bool) -> Any:  # noqa: ANN401  what the change gives
-        return await do(self, _Named(change, _TELLING.get()), **how)
+    def named(self: GroupWriter, kind: Kind[Any, Any], about: object, **how: bool) -> asyncio.Future[Any]:
+        return do(self, _Named(kind, _TELLING.get()), about, **how)
 
     def committed(self: GroupWriter, batch: Sequence[Any]) -> list[object]:
-        with _naming(*sorted({waiting.change.name for waiting in batch})):
+        with _naming(*sorted({waiting.kind.name for waiting in batch})):
             return commit(self, list(batch))
 
     def changed(self: Ledger, change: Callable[[sqlite3.Connection], Any]) -> Any:  # noqa: ANN401  what the change gives

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from batchgen.errors import IllegalTransition, LedgerNotWritable, OutcomeUnknown
 from batchgen.ledger import Ledger, LedgerBook, orders, queries
-from batchgen.model import Charged, Fault, Generated, Reason, Stage, State, Status
+from batchgen.model import Charged, Fault, Generated, Order, Reason, Stage, State, Status
 from ledger.workshop import ACCOUNT, BROKE, BUSY, JOB_FILE, LOST, NOON, ORIGIN, SENSITIVE, Desk, clip, job
 
 NEWEST = "SELECT state, charged, task_id, file_id, fault_code FROM submissions ORDER BY key DESC LIMIT 1"
@@ -269,3 +270,81 @@ async def test_a_ledger_that_is_not_being_written_takes_nothing(tmp_path: Path) 
     with pytest.raises(LedgerNotWritable):
         await ledger.write(lambda db: db.execute("SELECT 1"))
     ledger.close()
+
+
+async def test_many_at_once_fare_as_each_by_itself(desk: Desk) -> None:
+    """Whole rows, step by step: so many that they are made together, and a few that are not."""
+    ids = [f"j{n}" for n in range(40)]
+    desk.has(*ids)
+    orders = desk.orders()
+    desk.book = LedgerBook(desk.ledger, ACCOUNT, lambda: NOON)  # all at the same moment
+
+    async def live(order: Order) -> None:
+        submission = await desk.book.intend(order)
+        assert submission is not None
+        submission = await desk.book.accepted(submission, f"task-{order.id}")
+        news = Generated(file_id=f"file-{order.id}", width=1366, height=768)
+        submission = await desk.book.generated(submission, news)
+        assert (await desk.book.checked(submission, clip(submission.key))).file == f"videos/{order.id}.mp4"
+        await desk.book.stored(submission, [f"of {order.id}"])
+
+    for order in orders[:3]:
+        await live(order)
+    await asyncio.gather(*map(live, orders[3:]))
+    expected = [
+        (
+            *("succeeded", "yes", id_, f"task-{id_}", f"file-{id_}", f"videos/{id_}.mp4", 1000 + number),
+            *(clip(number).sha256, f'["of {id_}"]', *4 * ("2026-07-01T12:00:00.000+00:00",)),
+        )
+        for number, id_ in enumerate(ids, 1)
+    ]
+    columns = "state, charged, id, task_id, file_id, s.file, bytes, sha256, s.warnings"
+    times = "intended_at, submitted_at, generated_at, finished_at"
+    joined = "submissions AS s JOIN jobs AS j ON j.key = s.job"
+    assert desk.look(f"SELECT {columns}, {times} FROM {joined} ORDER BY s.key") == expected  # noqa: S608  likewise
+
+
+async def test_of_many_at_once_only_a_wrong_one_is_refused(desk: Desk) -> None:
+    """One whose task another has already, among so many that one statement is for all."""
+    ids = [f"j{n:02}" for n in range(40)]
+    desk.has(*ids)
+    submissions = [await desk.intend(id_) for id_ in ids]
+    tasks = ["task-0" if n == 20 else f"task-{n}" for n in range(40)]
+    answers = await asyncio.gather(*map(desk.book.accepted, submissions, tasks), return_exceptions=True)
+    assert [n for n, answer in enumerate(answers) if isinstance(answer, Exception)] == [20]
+    assert isinstance(answers[20], OutcomeUnknown)
+    assert sorted(desk.statuses().values()) == ["submitted"] * 39 + ["submitting"]
+
+
+async def test_two_intents_for_one_job_in_one_commit_send_it_once(desk: Desk) -> None:
+    """The second finds it no longer pending."""
+    desk.has("a", "b")
+    orders = [desk.order(id_) for id_ in "aab"]
+    answers = await asyncio.gather(*map(desk.book.intend, orders))
+    assert [None if answer is None else answer.job_id for answer in answers] == ["a", None, "b"]
+
+
+async def test_two_clips_of_one_job_in_one_commit_get_two_names(desk: Desk) -> None:
+    """The newer one has the job's own, whichever is written down first."""
+    desk.has("a")
+    early = await desk.lose("a")
+    desk.ledger.change(lambda db: orders.resubmit_unknown(db, JOB_FILE))
+    late = await desk.intend("a")
+    early, late = await desk.book.accepted(early, "t1"), await desk.book.accepted(late, "t2")
+    early, late = [await desk.book.generated(one, Generated(file_id=f"f{one.key}")) for one in (early, late)]
+    places = await asyncio.gather(desk.book.checked(late, clip(2)), desk.book.checked(early, clip(1)))
+    assert [place.file for place in places] == ["videos/a.mp4", f"superseded/a.{early.key}.mp4"]
+
+
+async def test_a_step_changes_what_it_says_and_nothing_else(desk: Desk) -> None:
+    """What a caller has noted in its submission stays there."""
+    desk.has("a")
+    submission = await desk.intend("a")
+    noted = replace(
+        submission, file_id="f0", first=False, current=False, not_found_since=NOON, checked=clip(1)
+    )
+    accepted = await desk.book.accepted(noted, "t1")
+    assert accepted == replace(noted, state=State.SUBMITTED, task_id="t1", submitted_at=accepted.submitted_at)
+    assert accepted.submitted_at > submission.submitted_at
+    generated = await desk.book.generated(accepted, Generated(file_id="f1"))
+    assert generated == replace(accepted, state=State.GENERATED, file_id="f1", not_found_since=None)

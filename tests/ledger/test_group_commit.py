@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from batchgen.errors import IllegalTransition, LedgerNotWritable
-from batchgen.ledger import Ledger
+from batchgen.ledger import Ledger, company
+from batchgen.ledger.changes import one_by_one
 from batchgen.ledger.writer import MAX_BATCH
 from ledger.workshop import NOON, ORIGIN, Desk, look
 
@@ -275,6 +276,64 @@ async def test_stopping_in_the_turn_of_a_change_waits_for_it(ledger: Ledger) -> 
     await asyncio.create_task(ledger.stop_writing())
     assert notes(ledger) == [0, 1, 2]
     assert await asyncio.gather(*writing) == [1, 1, 1]
+
+
+async def test_stopping_does_not_linger(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change that waits for company goes at once, also when its caller is gone."""
+    monkeypatch.setattr(company, "LINGER", 1000.0)
+    await ledger.write(note(1))
+    waiting = asyncio.create_task(ledger.write(note(2)))
+    gone = asyncio.create_task(ledger.write(note(3)))
+    await asyncio.sleep(0.01)
+    gone.cancel()
+    assert notes(ledger) == [1]
+    await asyncio.wait_for(ledger.stop_writing(), 10)
+    assert notes(ledger) == [1, 2, 3]
+    assert await waiting == 1
+
+
+async def test_changes_that_come_apart_share_a_commit(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right behind a commit, which they need not have come during."""
+    monkeypatch.setattr(company, "LINGER", 0.2)
+    seen = commits(ledger)
+    await ledger.write(note(0))
+    apart = []
+    for n in range(1, 6):
+        apart.append(asyncio.create_task(ledger.write(note(n))))
+        await asyncio.sleep(0.001)
+    await asyncio.gather(*apart)
+    assert len(seen) == 2
+    assert notes(ledger) == list(range(6))
+
+
+async def test_changes_of_one_kind_are_made_with_one_call(ledger: Ledger) -> None:
+    """As far as they come one behind the other; each gets what is its own."""
+    calls: list[list[int]] = []
+
+    def double(_: sqlite3.Connection, numbers: Sequence[int]) -> Sequence[int]:
+        calls.append(list(numbers))
+        return [2 * number for number in numbers]
+
+    changes: list[Awaitable[object]] = [ledger.make(double, n) for n in (1, 2)]
+    changes += [ledger.make(one_by_one, note(1)), ledger.make(double, 3)]
+    assert await asyncio.gather(*changes) == [2, 4, 1, 6]
+    assert calls == [[1, 2], [3]]
+
+
+async def test_of_one_kind_too_a_change_that_is_refused_fails_alone(ledger: Ledger) -> None:
+    """It is found by making each by itself."""
+
+    def write(db: sqlite3.Connection, numbers: Sequence[int]) -> Sequence[int]:
+        db.executemany("INSERT INTO notes VALUES (?, 'x')", [(number,) for number in numbers])
+        return numbers
+
+    answers = await asyncio.gather(*(ledger.make(write, n) for n in (1, 2, 1, 3)), return_exceptions=True)
+    assert [answer if isinstance(answer, int) else type(answer) for answer in answers] == [
+        1, 2, IllegalTransition, 3,
+    ]  # fmt: skip
+    assert notes(ledger) == [1, 2, 3]
 
 
 async def test_the_loop_is_not_blocked_while_the_disk_works(ledger: Ledger) -> None:

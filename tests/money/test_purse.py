@@ -7,18 +7,19 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from ledger.workshop import ACCOUNT, BROKE, BUSY, LOST, NOON, ORIGIN, SENSITIVE, Desk, clip
+from ledger.workshop import ACCOUNT, BROKE, BUSY, LOST, NOON, ORIGIN, SENSITIVE, Desk, clip, job
 
 from batchgen.budget import Spent
 from batchgen.errors import BudgetReached
 from batchgen.ledger import Ledger, LedgerBook, orders
 from batchgen.ledger.spending import Purse, begin_run, spent_where
-from batchgen.model import Charged, Generated, Submission
+from batchgen.model import Charged, Generated, Request, Submission
 from batchgen.settings import Budget, Cap
 
 KIND = ("MiniMax-Hailuo-2.3", "768P", 6)
@@ -156,16 +157,62 @@ async def test_runs_are_counted_apart(desk: Desk) -> None:
 # --- the user's day -------------------------------------------------------------------------------------
 
 
+async def test_intents_of_one_commit_spend_what_is_left(desk: Desk) -> None:
+    """A cheap one and dear ones: each sees what those before it have cost, and is noted at its own price."""
+    dear = Request(prompt="dear", duration=10)
+    desk.has("j0", *(replace(job(f"j{n}"), request=dear) for n in range(1, 11)))
+    prices = {**PRICES, ("MiniMax-Hailuo-2.3", "768P", 10): Decimal("5.00")}
+    with_budget(desk, Budget(prices=prices, total=Cap(cost=Decimal("49.00"))))
+    answers = await asyncio.gather(*map(desk.book.intend, desk.orders()), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [Submission] * 10 + [BudgetReached]
+    assert desk.look("SELECT price, count(*) FROM submissions GROUP BY price") == [
+        (2_000_000, 1),
+        (5_000_000, 9),
+    ]
+
+
+async def test_a_commit_that_spans_midnight_counts_for_both_days(desk: Desk) -> None:
+    """The caps of a day see the intents of that day alone."""
+    days = [NOON, NOON + timedelta(days=1)]
+    desk.has(*(f"j{n}" for n in range(4)))
+    moments = iter([days[0], days[0], days[1], days[1]])
+    per_day = Budget(prices=PRICES, per_day=Cap(clips=3))
+    desk.book = LedgerBook(desk.ledger, ACCOUNT, lambda: next(moments), Purse(budget=per_day, run=1))
+    await asyncio.gather(*map(desk.book.intend, desk.orders()))
+    counted = desk.look("SELECT day, clips FROM spent ORDER BY day")
+    assert counted == [(day.astimezone().date().isoformat(), 2) for day in days]
+
+
 @pytest.fixture
 def shanghai(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Eight hours ahead of UTC, whatever the machine's own zone."""
+    yield from in_zone(monkeypatch, "CST-8")
+
+
+@pytest.fixture
+def delhi(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Five and a half hours ahead of UTC."""
+    yield from in_zone(monkeypatch, "IST-5:30")
+
+
+def in_zone(monkeypatch: pytest.MonkeyPatch, zone: str) -> Iterator[None]:
     before = os.environ.get("TZ")
-    monkeypatch.setenv("TZ", "CST-8")
+    monkeypatch.setenv("TZ", zone)
     time.tzset()
     yield
     monkeypatch.undo()
     assert os.environ.get("TZ") == before
     time.tzset()
+
+
+async def test_a_day_may_end_within_an_hour_of_utc(desk: Desk, delhi: None) -> None:  # noqa: ARG001  a setting
+    """Some zones are half an hour apart from the others."""
+    desk.has("a", "b")
+    moments = iter([datetime(2026, 7, 1, 18, minute, 59, tzinfo=UTC) for minute in (29, 30)])
+    desk.book = LedgerBook(desk.ledger, ACCOUNT, lambda: next(moments))
+    await desk.intend("a")
+    await desk.intend("b")
+    assert desk.look("SELECT day FROM submissions ORDER BY key") == [("2026-07-01",), ("2026-07-02",)]
 
 
 async def test_the_day_ends_at_local_midnight(desk: Desk, shanghai: None) -> None:  # noqa: ARG001  a setting
