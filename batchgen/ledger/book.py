@@ -83,7 +83,7 @@ class LedgerBook:
         """
         at = to_time(self._now())
         try:
-            await self._ledger.make(_ACCEPTED, (submission.key, task_id, at))
+            await self._ledger.make(_ACCEPTED, (submission.key, task_id, at), urgent=True)
         except IllegalTransition as error:
             if _OTHER_OWNER not in str(error):
                 raise

@@ -277,11 +277,16 @@ class Ledger:
         """
         return await self.make(one_by_one, change, may_wait=may_wait)
 
-    def make(self, kind: Kind[V, T], about: V, *, may_wait: bool = False) -> Awaitable[T]:
-        """Make one change of a kind durable, as ``write`` does."""
+    def make(
+        self, kind: Kind[V, T], about: V, *, may_wait: bool = False, urgent: bool = False
+    ) -> Awaitable[T]:
+        """Make one change of a kind durable, as ``write`` does.
+
+        ``urgent``: a crash before it is durable would cost something, so it waits for no company.
+        """
         if self._writer is None:
             raise LedgerNotWritable("the ledger is not open for writing")
-        return self._writer.do(kind, about, may_wait=may_wait)
+        return self._writer.do(kind, about, may_wait=may_wait, urgent=urgent)
 
     async def read(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Read something, in a thread.  Raises LedgerError when the disk does not give it."""

@@ -58,17 +58,19 @@ class GroupWriter:
         self._closed = False
         self._thread.start()
 
-    def do(self, kind: Kind[V, T], about: V, *, may_wait: bool = False) -> asyncio.Future[T]:
+    def do(
+        self, kind: Kind[V, T], about: V, *, may_wait: bool = False, urgent: bool = False
+    ) -> asyncio.Future[T]:
         """Make one change durable.  Once called it is made, also when the caller is cancelled meanwhile.
 
         ``may_wait``: nothing has happened yet that it would have to say; it is never written with the last room.
-        The future fails with IllegalTransition when the database refuses it, with LedgerNotWritable when it can't
-        be made durable.
+        ``urgent``: it waits for no company.  The future fails with IllegalTransition when the database refuses it,
+        with LedgerNotWritable when it can't be made durable.
         """
         if self._closed:
             raise LedgerNotWritable("the ledger is closed")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._company.join(_Waiting(kind, about, may_wait, future))
+        self._company.join(_Waiting(kind, about, may_wait, future), urgent=urgent)
         return future
 
     async def close(self) -> None:

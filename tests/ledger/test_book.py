@@ -44,6 +44,21 @@ async def test_an_intent_is_on_disk_before_the_post(desk: Desk) -> None:
     assert submission.submitted_at == NOON + timedelta(seconds=1)
 
 
+async def test_a_task_id_waits_for_no_company(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a crash would lose is written at once, right behind another commit too; all else can wait."""
+    monkeypatch.setattr("batchgen.ledger.company.LINGER", 3600.0)
+    desk.has("a")
+    submission = await desk.intend("a")
+    await asyncio.sleep(0.01)  # nobody is back at once
+    submission = await asyncio.wait_for(desk.book.accepted(submission, "t1"), 60.0)
+    await asyncio.sleep(0.01)
+    waits = asyncio.create_task(desk.book.generated(submission, Generated(file_id="f1")))
+    await asyncio.sleep(0.05)
+    assert not waits.done()
+    await desk.ledger.stop_writing()
+    assert (await waits).file_id == "f1"
+
+
 async def test_every_step_is_on_disk_when_the_call_returns(desk: Desk) -> None:
     """State, charge, ids and fault after each step, read by another connection."""
     desk.has("a")

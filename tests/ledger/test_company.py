@@ -13,7 +13,10 @@ pytestmark = pytest.mark.looptime
 
 
 class Writer:
-    """Takes changes as the writer does, and answers a commit later; notes when each batch came, in seconds."""
+    """Takes changes as the writer does, and answers a commit later; notes when each batch came, in seconds.
+
+    Changes in capitals are urgent.
+    """
 
     def __init__(self, commit: float = 0.0) -> None:
         self._commit = commit  # seconds; never: infinite
@@ -26,7 +29,7 @@ class Writer:
     def write(self, change: str) -> Awaitable[None]:
         """The answer to a change."""
         self._futures[change] = self._loop.create_future()
-        self.company.join(change)
+        self.company.join(change, urgent=change.isupper())
         return self._futures[change]
 
     def _take(self, changes: list[str]) -> None:
@@ -85,6 +88,15 @@ async def test_workers_that_only_write_are_never_held_up(workers: int) -> None:
     assert [(when, len(batch)) for when, batch in writer.batches] == [
         (round(0.001 * n, 6), workers) for n in range(5)
     ]
+
+
+async def test_an_urgent_change_waits_for_no_company() -> None:
+    """It takes along who waits, and those of its own turn; behind a commit that runs it goes at once."""
+    writer = Writer(commit=0.002)
+    comes = ((0, "a"), (0.003, "b"), (0.004, "Cd"), (0.0045, "E"), (0.005, "f"), (0.007, "g"))
+    await asyncio.gather(*(at(writer, when, *changes) for when, changes in comes))
+    assert [batch for _, batch in writer.batches] == [["a"], ["b", "C", "d"], ["E", "f"], ["g"]]
+    assert [when for when, _ in writer.batches] == pytest.approx([0, 0.004, 0.006, 0.008 + LINGER], abs=1e-4)
 
 
 async def test_an_end_is_not_waited_for() -> None:
