@@ -29,7 +29,7 @@ from batchgen.download.answers import (
 )
 from batchgen.download.intake import Intake, TooLarge
 from batchgen.download.links import checked_link, redirected
-from batchgen.download.memory import Loan, Memory, keep_freed_memory
+from batchgen.download.memory import Loan, Memory
 from batchgen.download.partfile import PartFile
 from batchgen.download.sockets import roomy_sockets
 from batchgen.download.trouble import network_errors, said_of
@@ -58,7 +58,6 @@ def video_session() -> aiohttp.ClientSession:
     It keeps no cookie and reads neither ``~/.netrc`` nor proxies; how many connections there are is for the
     caller to bound.
     """
-    keep_freed_memory()
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, socket_factory=roomy_sockets()),
         cookie_jar=aiohttp.DummyCookieJar(),

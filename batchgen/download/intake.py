@@ -82,7 +82,7 @@ class Intake:
     async def _take_one(self, already: bytes, body: aiohttp.StreamReader, part: PartFile) -> list[memoryview]:
         """What fits in one piece: there is nothing to write while it comes, so no task of its own reads it."""
         try:
-            await self._read(already, body)
+            await self._read(already, body)  # it would wait for room if a second piece began: none can
             self._check_end()
         except BaseException:
             await self._write(part, self._take_all())

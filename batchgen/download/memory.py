@@ -18,7 +18,7 @@ PIECE_BYTES = 2 * 1024**2
 
 #: What ``mallopt`` of the GNU C library calls them, and bytes: all that comes from a socket at once is smaller.
 _TRIM_THRESHOLD, _KEPT_BYTES = -1, 16 * 1024**2
-_MMAP_THRESHOLD, _LARGE_BYTES = -3, 1024**2
+_MMAP_THRESHOLD, _LARGE_BYTES = -3, 320 * 1024
 
 
 @cache
@@ -26,7 +26,8 @@ def keep_freed_memory() -> bool:
     """Let the C library keep what was freed for the next piece from the network; whether it can be told so.
 
     By itself it gives each quarter of a megabyte back to the system and gets it anew, empty, page by page: a sixth
-    of what the loop does in a download.  It holds for the whole process, and costs it 16 MiB at the most.
+    of what the loop does in a download.  It holds for the whole process, so it is for a program to say, not for a
+    library.  Kept are 16 MiB at the end of the heap, and what was freed before something that is still in use.
     """
     if sys.platform != "linux":
         return False

@@ -39,7 +39,10 @@ class FolderStore:
         self._parts: Path | None = None  # where partial files stand
 
     def part(self, submission: Submission, /) -> Path:
-        """``videos/ID.mp4.part``; with the task id before ``.mp4`` unless it is the job's first submission."""
+        """``videos/ID.mp4.part``; with the task id before ``.mp4`` unless it is the job's first submission.
+
+        Where that folder leads is looked at once; where a final name leads, each time.
+        """
         name = part_name(submission)
         if self._parts is None:  # they all stand in one folder: one look at it, as this is asked on the loop
             self._parts = inside(self._output, name).parent

@@ -117,13 +117,11 @@ class Poller:
 
     async def run(self) -> None:
         """Ask about each task when it is due, or another is a moment before."""
-        early = 0.0
         while True:
             now = self._flow.clock()
-            wait, early = max(self._agenda.delay(now) - early, self._spacing.delay(now)), _TOGETHER
-            if wait > 0:
-                early = 0.0
-                await self._news.wait(max(self._agenda.delay(now), self._spacing.delay(now)))
+            due, free = self._agenda.delay(now), self._spacing.delay(now)
+            if due > _TOGETHER or free > 0:
+                await self._news.wait(max(due, free))
                 continue
             await self._gate.acquire()
             watched = self._agenda.pop()
@@ -204,7 +202,6 @@ class Poller:
         if again is None:
             self._ended(watched)
             self._hopeless -= watched.hopeless
-            self._flow.pulse.beat()
         else:
             self._plan(watched, again)
 
@@ -326,10 +323,8 @@ class Poller:
         elif not hopeless and not watched.holds_slot:
             watched.holds_slot = True
             self._flow.take_slot()
-        if hopeless is not watched.hopeless:
-            self._hopeless += hopeless - watched.hopeless
-            watched.hopeless = hopeless
-            self._flow.pulse.beat()
+        self._hopeless += hopeless - watched.hopeless
+        watched.hopeless = hopeless
 
     def _ended(self, watched: Watched) -> None:
         """It has ended at the service: another may begin there, whatever the ledger still has to write down."""

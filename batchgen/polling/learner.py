@@ -50,6 +50,7 @@ class Learner:
         self._begun = 0
         self._unlearnt = 0  # tasks that have ended since the last look
         self._weight = sum(self._kept.values())
+        self.is_known = self._weight >= FEWEST  # there is enough to plan with: from then on
         self.median = 0.0  # seconds; 0: nothing is known
         self.mean = 0.0
         self._usual = 0.0  # seconds: who takes longer is a straggler
@@ -77,6 +78,7 @@ class Learner:
             self._keep([self._recent.popleft() for _ in range(_FOLD)])
         by = min(LAST, max(mark + 1, nearest(age)))
         self._recent.append((min(mark, by - 1), by))
+        self.is_known = self.is_known or len(self._recent) >= enough(self.watched)
         self.changed = True
 
     def leave(self, mark: int) -> None:
@@ -160,13 +162,6 @@ class Learner:
         """Tasks that begin together are not asked about together; and other ages show more of their times."""
         self._begun += 1
         return low + (high - low) * (self._begun * _GOLDEN % 1.0)
-
-    @property
-    def is_known(self) -> bool:
-        """Whether there is enough to plan with."""
-        if self._weight >= FEWEST:  # of another day, or more than a few of this one
-            return True
-        return len(self._recent) >= enough(self.watched)
 
     def _look(self, now: float) -> None:
         first, later = _PAUSES

@@ -62,7 +62,7 @@ class Timetable:
         return max(0.0, self.next_age(kind, asked, now, hurried=hurried) - age)
 
     def knows(self, kind: TaskKind) -> bool:
-        """Whether there is anything to plan with."""
+        """Whether there is enough to plan with."""
         return self._interval is not None or self._learners[kind].is_known
 
     def rounds(self, kind: TaskKind) -> int:

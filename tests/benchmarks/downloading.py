@@ -20,6 +20,7 @@ from ledger.workshop import ACCOUNT, ORIGIN, Desk
 
 from batchgen.download import FolderStore
 from batchgen.download.fetch import HttpFetcher, video_session
+from batchgen.download.memory import keep_freed_memory
 from batchgen.model import Generated, Links, Order, Request, State, Submission, TaskState
 from batchgen.pace import SubmissionPace
 from batchgen.pipeline.run import Parts, Pipeline, Rules
@@ -89,6 +90,7 @@ def _elsewhere(work: Callable[[Load, Path], Awaitable[Round]], load: Load, outpu
 
 
 def _here(work: Callable[[Load, Path], Awaitable[Round]], load: Load, output: Path) -> Round:
+    keep_freed_memory()  # as the command does
     with asyncio.Runner() as runner:
         return runner.run(_awaited(work, load, output))
 

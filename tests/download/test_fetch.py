@@ -86,6 +86,18 @@ async def test_the_signed_link_arrives_to_the_letter(fetcher: HttpFetcher, host:
     assert [request.raw_path for request in host.asked] == [PATH + QUERY, f"/next%2Fplace{QUERY}"]
 
 
+async def test_no_answer_keeps_its_connection(
+    fetcher: HttpFetcher, session: aiohttp.ClientSession, host: Host, part: Path
+) -> None:
+    """Neither a redirect's nor a clip's, nor one that was no use."""
+    host.script = [redirect(f"/next{QUERY}"), reply(403), redirect(f"/next{QUERY}"), serve()]
+    with pytest.raises(DownloadError):
+        await fetched(fetcher, host, part)
+    await fetched(fetcher, host, part)
+    assert isinstance(session.connector, aiohttp.TCPConnector)
+    assert not session.connector._acquired
+
+
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("header", ["7", "Tue, 18 Nov 2025 10:00:07 GMT"])
 async def test_a_host_that_says_when_is_heard(

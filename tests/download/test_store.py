@@ -6,7 +6,8 @@ import asyncio
 import errno
 import hashlib
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -403,11 +404,27 @@ async def test_a_bug_is_told_to_all(monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(outcome, ZeroDivisionError)
 
 
-async def test_who_is_cancelled_leaves_when_it_is_done(folder: Folder) -> None:
-    """A name that is being given is given, and only then the file is anybody else's."""
-    put = asyncio.create_task(folder.put())
-    await asyncio.sleep(0)
-    put.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await put
-    assert folder.names() == ["videos/fox.mp4"]
+async def test_who_is_cancelled_leaves_when_it_is_done() -> None:
+    """While a thread works on a file it is nobody else's; and nobody's cancellation is that of the others."""
+    gate, done = threading.Event(), list[str]()
+
+    def work(things: Sequence[str]) -> list[None]:
+        assert gate.wait(60.0)
+        done.extend(things)
+        return [None] * len(things)
+
+    company = Company[str](work)
+    joined = [asyncio.create_task(company.join(thing)) for thing in "abc"]
+    await asyncio.sleep(0.01)
+    for one in joined[:2]:
+        one.cancel()
+    await asyncio.sleep(0.05)
+    assert not any(one.done() for one in joined)
+    gate.set()
+    outcomes = await asyncio.gather(*joined, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [
+        asyncio.CancelledError,
+        asyncio.CancelledError,
+        type(None),
+    ]
+    assert done == ["a", "b", "c"]

@@ -261,3 +261,21 @@ async def test_more_than_was_told_is_no_clip(tmp_path: Path, size: int) -> None:
             await asyncio.wait_for(intake.take(body, part), 10.0)
     part.close()
     assert part.size <= size
+
+
+@pytest.mark.parametrize("cut", [None, 5, 1], ids=["whole", "broken off late", "broken off early"])
+@pytest.mark.parametrize("size", [PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 2 * PIECE_BYTES])
+async def test_clips_of_just_about_a_piece_or_two(
+    patient: HttpFetcher, host: Host, part: Path, size: int, cut: int | None
+) -> None:
+    """They come whole, and nobody waits for room that nobody makes; a rest that fits in one piece does too."""
+    bare = len(build_mp4(payload=b""))
+    clip = build_mp4(payload=hashlib.shake_256(b"lynx").digest(size - bare))
+    assert len(clip) == size
+    if cut is not None:
+        host.script = [serve(clip, cut=size * cut // 6)]
+        with pytest.raises(DownloadError):
+            await asyncio.wait_for(patient.fetch(Links(url=host.url), part), 30.0)
+    host.script = [serve(clip)]
+    came = await asyncio.wait_for(patient.fetch(Links(url=host.url), part), 30.0)
+    assert came.sha256 == digest(clip) == digest(on_disk(part))

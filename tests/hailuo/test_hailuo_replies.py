@@ -416,3 +416,21 @@ def _shown(error: ServiceError) -> None:
     assert KEY not in text
     assert text.isprintable()
     assert len(text) < 600
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        ({"base_resp": {"status_code": 9}, "message": "later words"}, "9", "later words"),
+        ({"base_resp": {"status_msg": "early words"}, "code": 9, "message": "its own"}, "9", "its own"),
+        ({"base_resp": {"status_msg": "early words"}, "code": 9}, "9", "early words"),
+        ({"base_resp": {"status_code": 9, "status_msg": "first"}, "code": 8, "message": "x"}, "9", "first"),
+        ({"base_resp": {"status_msg": "first"}, "error": "second", "message": "third"}, None, "first"),
+    ],
+)
+def test_a_code_tells_its_own_message_or_else_the_first_there_is(
+    body: dict[str, object], code: str | None, said: str
+) -> None:
+    """Gateways put the code in one place and the words in another."""
+    told = reply(body)
+    assert (told.code, told.message) == (code, said)

@@ -115,6 +115,19 @@ async def test_questions_over_all_tasks_stay_under_the_ceiling() -> None:
     assert min(gaps) >= 0.5 - 1e-5
 
 
+@pytest.mark.parametrize("interval", [None, 1.0])
+@pytest.mark.parametrize("ceiling", [100.0, 400.0])
+async def test_who_leaves_early_in_company_leaves_under_the_ceiling(
+    ceiling: float, interval: float | None
+) -> None:
+    """Also where questions may be closer to each other than the moment by which one may be early."""
+    scene = Scene(jobs=300, in_flight=300, polling=Polling(interval=interval, max_per_second=ceiling))
+    scene.service.task_time = lambda _job: 5.0
+    await scene.run()
+    asked = sorted(scene.log.times("query"))
+    assert min(later - earlier for earlier, later in pairwise(asked)) >= 1 / ceiling - 1e-5
+
+
 # --- learnt ----------------------------------------------------------------------------------------------
 
 KIND = Request(prompt="any").kind

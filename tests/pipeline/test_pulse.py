@@ -36,6 +36,25 @@ async def test_the_end_of_something_else_ends_the_wait() -> None:
     assert clock() == pytest.approx(3.0, abs=1e-3)
 
 
+async def test_what_comes_at_the_same_moment_is_one_waking() -> None:
+    """A timer, a beat, another beat and the end of something else: none minds the others."""
+    loop, pulse, other = asyncio.get_running_loop(), Pulse(), asyncio.get_running_loop().create_future()
+    for come in (pulse.beat, pulse.beat, lambda: other.set_result(None)):
+        loop.call_later(1.0, come)
+    await pulse.wait(1.0, unless=other)
+    pulse.beat()
+    assert clock() == pytest.approx(1.0, abs=1e-3)
+
+
+async def test_a_timer_ends_with_its_wait() -> None:
+    """However often a beat comes first: the loop would walk through all of them."""
+    loop, pulse = asyncio.get_running_loop(), Pulse()
+    for _ in range(3):
+        loop.call_soon(pulse.beat)
+        await pulse.wait(3600.0)
+    assert not [timer for timer in loop._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]
+
+
 async def test_who_stops_waiting_leaves_nothing_behind() -> None:
     """However often it is waited without a beat: neither in the pulse nor at what else was waited for."""
     pulse, other = Pulse(), asyncio.get_running_loop().create_future()

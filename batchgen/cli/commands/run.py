@@ -37,6 +37,9 @@ def collect(job_file: Path, **given: Unpack[params.Given]) -> int:
 
 
 def _run(job_file: Path, given: params.Given, *, submit: bool) -> int:
+    from batchgen.download.memory import keep_freed_memory  # noqa: PLC0415  other commands download nothing
+
+    keep_freed_memory()
     look = asked.look(given)
     with screen.observers(look) as observers:
 
