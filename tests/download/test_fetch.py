@@ -90,7 +90,11 @@ async def test_no_answer_keeps_its_connection(
     fetcher: HttpFetcher, session: aiohttp.ClientSession, host: Host, part: Path
 ) -> None:
     """Neither a redirect's nor a clip's, nor one that was no use."""
-    host.script = [redirect(f"/next{QUERY}"), reply(403), redirect(f"/next{QUERY}"), serve()]
+
+    async def wordy(_: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": f"/next{QUERY}"}, body=bytes(4_000_000))
+
+    host.script = [wordy, reply(403), wordy, serve()]
     with pytest.raises(DownloadError):
         await fetched(fetcher, host, part)
     await fetched(fetcher, host, part)

@@ -39,11 +39,14 @@ async def test_the_end_of_something_else_ends_the_wait() -> None:
 async def test_what_comes_at_the_same_moment_is_one_waking() -> None:
     """A timer, a beat, another beat and the end of something else: none minds the others."""
     loop, pulse, other = asyncio.get_running_loop(), Pulse(), asyncio.get_running_loop().create_future()
+    broken: list[object] = []
+    loop.set_exception_handler(lambda _, context: broken.append(context))
     for come in (pulse.beat, pulse.beat, lambda: other.set_result(None)):
         loop.call_later(1.0, come)
     await pulse.wait(1.0, unless=other)
     pulse.beat()
     assert clock() == pytest.approx(1.0, abs=1e-3)
+    assert not broken
 
 
 async def test_a_timer_ends_with_its_wait() -> None:

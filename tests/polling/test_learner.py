@@ -79,6 +79,10 @@ def test_the_first_of_very_many_to_end_are_too_few_to_plan_the_others_by() -> No
         learner.ended(mark, 3.0)
         known.append(learner.is_known)
     assert known.index(True) == 29
+    for _ in range(5000):  # what is known is not forgotten for those who come later
+        learner.begin()
+    learner.ended(marks[31], 3.0)
+    assert learner.is_known
     later = Learner({3.0: 3.0})
     for _ in range(1000):
         later.begin()
