@@ -79,14 +79,22 @@ def test_the_first_of_very_many_to_end_are_too_few_to_plan_the_others_by() -> No
         learner.ended(mark, 3.0)
         known.append(learner.is_known)
     assert known.index(True) == 29
-    for _ in range(5000):  # what is known is not forgotten for those who come later
-        learner.begin()
-    learner.ended(marks[31], 3.0)
-    assert learner.is_known
     later = Learner({3.0: 3.0})
     for _ in range(1000):
         later.begin()
     assert later.is_known
+
+
+def test_what_is_known_is_not_forgotten_for_those_who_come_later() -> None:
+    """Three of fifty were enough; with hundreds more they still are."""
+    learner = Learner()
+    marks = [learner.begin() for _ in range(50)]
+    for mark in marks[:3]:
+        learner.ended(mark, 3.0)
+    for _ in range(900):
+        learner.begin()
+    learner.ended(marks[3], 3.0)
+    assert learner.is_known
 
 
 def test_tasks_that_still_run_count() -> None:
