@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from batchgen.budget import Kind, from_micros, plain
 from batchgen.ledger.rows import ATTEMPT, RECORD, folded, to_order, to_record, to_submission, to_time
@@ -270,16 +271,15 @@ _ANY = f"SELECT {RECORD}, 1 FROM standing"
 _ATTEMPTS = f"SELECT {ATTEMPT} FROM submissions WHERE job IN {_LISTED} ORDER BY job, key"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """A clip that should stand in the output folder."""
+class Stored(NamedTuple):
+    """A clip that should stand in the output folder.  A plain row, as each start looks at every one."""
 
     submission: int
     job_id: str
     file: str
     bytes: int
     sha256: str
-    missing: bool
+    missing: int  # 0 or 1
 
 
 def stored(db: sqlite3.Connection) -> Iterator[Stored]:
@@ -287,20 +287,12 @@ def stored(db: sqlite3.Connection) -> Iterator[Stored]:
     last = 0
     while True:
         rows = db.execute(
-            "SELECT s.key, s.file, s.bytes, s.sha256, s.missing, j.id AS job_id "
+            "SELECT s.key, j.id, s.file, s.bytes, s.sha256, s.missing "
             "FROM submissions AS s JOIN jobs AS j ON j.key = s.job "
             "WHERE s.state = ? AND s.key > ? ORDER BY s.key LIMIT ?",
             (State.SUCCEEDED, last, _PAGE),
         ).fetchall()
-        for row in rows:
-            yield Stored(
-                submission=row["key"],
-                job_id=row["job_id"],
-                file=row["file"],
-                bytes=row["bytes"],
-                sha256=row["sha256"],
-                missing=bool(row["missing"]),
-            )
+        yield from map(Stored._make, rows)
         if len(rows) < _PAGE:
             return
         last = rows[-1]["key"]
