@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from json.encoder import encode_basestring as _quoted  # in C where there is one
 
 from batchgen.budget import from_micros, plain
 from batchgen.model import (
@@ -78,10 +77,15 @@ def from_request(text: str) -> Request:
 
 
 def to_video(video: VideoFacts) -> str:
-    """What a clip says of itself, as JSON; put together by hand, as every clip needs it."""
-    return (
-        f'{{"width":{video.width},"height":{video.height},"seconds":{video.seconds!r},"fps":{video.fps!r},'
-        f'"codec":{_quoted(video.codec)}}}'
+    """What a clip says of itself, as JSON."""
+    return to_json(
+        {
+            "width": video.width,
+            "height": video.height,
+            "seconds": video.seconds,
+            "fps": video.fps,
+            "codec": video.codec,
+        }
     )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ledger.workshop import NOON, ORIGIN
+from ledger.workshop import NOON, ORIGIN, Desk
 from whole.house import HEAD, QUICK, Ended, House, until
 
 from batchgen.errors import LedgerNotWritable
@@ -304,6 +304,27 @@ async def test_nothing_begins_on_the_last_room(tmp_path: Path) -> None:
         await ledger.stop_writing()
         ledger.close()
     assert not reserve.exists()
+
+
+async def test_the_intent_to_pay_is_what_waits(tmp_path: Path) -> None:
+    """With the disk full no payment is begun, and what became of an earlier one is written down."""
+    path = tmp_path / "output" / "ledger.sqlite3"
+    with model_disk(path.parent) as disk:
+        desk = Desk(path)
+        desk.has("a", "b")
+        await desk.ledger.start_writing(reserve=True)
+        submission = await desk.intend("a")
+        (order,) = desk.orders()
+        disk.fill()
+        with pytest.raises(LedgerNotWritable):
+            await desk.book.intend(order)
+        assert (await desk.book.accepted(submission, "t1")).task_id == "t1"
+        assert path.with_name("ledger.sqlite3-reserve").stat().st_size < SIZE
+        with pytest.raises(LedgerNotWritable):
+            await desk.book.intend(order)
+        disk.free()
+        await desk.ledger.stop_writing()
+        desk.ledger.close()
 
 
 async def test_a_log_that_can_not_be_folded_back_holds_up_nothing(

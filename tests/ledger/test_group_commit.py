@@ -380,3 +380,17 @@ def test_a_change_of_its_own_says_whose_fault_it_was(tmp_path: Path) -> None:
     assert ledger.change(note(2)) == 1
     assert notes(ledger) == [2]
     ledger.close()
+
+
+async def test_a_kind_that_answers_wrongly_harms_nobody_else(ledger: Ledger) -> None:
+    """A bug of ours: its own changes hear of it, the others of that moment get their own answers."""
+
+    def forgetful(_: sqlite3.Connection, changes: Sequence[int]) -> Sequence[int]:
+        return list(changes)[1:]
+
+    wrong = [ledger.make(forgetful, number) for number in range(3)]
+    right = [ledger.write(lambda _, number=number: number) for number in range(3)]  # type: ignore[misc]
+    done = await asyncio.wait_for(asyncio.gather(*wrong, *right, return_exceptions=True), 60.0)
+    assert [type(one) for one in done[:3]] == [ValueError] * 3
+    assert done[3:] == [0, 1, 2]
+    assert await ledger.write(lambda _: "on") == "on"
