@@ -34,20 +34,14 @@ def line_beside(part: Path) -> Path:
     return part.with_name(part.name.removesuffix(".part") + ".from.part")
 
 
-def named(file: str) -> PurePosixPath:
-    """A name that leads nowhere but down; raises FileTaken for any other."""
-    name = PurePosixPath(file)
-    if not file or "\0" in file or name.is_absolute() or ".." in name.parts or not name.name:
-        raise FileTaken(f"{file!r} is no name inside the output folder")
-    return name
-
-
 def inside(output: Path, file: str) -> Path:
     """The absolute path of ``file``, which is relative to the output folder; raises FileTaken if it leads out.
 
     The name itself may be a symbolic link: those who open it do not follow it.
     """
-    name = named(file)
+    name = PurePosixPath(file)
+    if not file or "\0" in file or name.is_absolute() or ".." in name.parts or not name.name:
+        raise FileTaken(f"{file!r} is no name inside the output folder")
     folders = [output / above for above in name.parents[:-1]]
     if any(map(os.path.islink, folders)) and _leads_out(output, folders[0]):
         raise FileTaken(f"{folders[0]}: a symbolic link that leads out of the output folder")

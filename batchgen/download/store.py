@@ -19,7 +19,7 @@ from pathlib import Path
 from batchgen.download import disk
 from batchgen.download.company import Company
 from batchgen.download.memory import PIECE_BYTES
-from batchgen.download.places import inside, line_beside, named, part_name, with_folders
+from batchgen.download.places import inside, line_beside, part_name, with_folders
 from batchgen.errors import DiskFull, DownloadError, FileTaken
 from batchgen.model import Clip, Submission
 
@@ -36,17 +36,10 @@ class FolderStore:
     def __init__(self, output: Path) -> None:
         self._output = Path(os.path.abspath(output))  # noqa: PTH100  absolute() keeps "..", resolve() follows links
         self._naming = Company(partial(_put_all, self._output))
-        self._parts: Path | None = None  # where partial files stand
 
     def part(self, submission: Submission, /) -> Path:
-        """``videos/ID.mp4.part``; with the task id before ``.mp4`` unless it is the job's first submission.
-
-        Where that folder leads is looked at once; where a final name leads, each time.
-        """
-        name = part_name(submission)
-        if self._parts is None:  # they all stand in one folder: one look at it, as this is asked on the loop
-            self._parts = inside(self._output, name).parent
-        return self._parts / named(name).name
+        """``videos/ID.mp4.part``; with the task id before ``.mp4`` unless it is the job's first submission."""
+        return inside(self._output, part_name(submission))
 
     async def put(self, part: Path, file: str, clip: Clip, over: Clip | None, /) -> None:
         """Give ``part`` its final name, durably, in place of nothing or of exactly ``over``.

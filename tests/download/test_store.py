@@ -270,9 +270,10 @@ async def test_a_linked_folder_inside_is_fine(folder: Folder) -> None:
 
 
 def test_parts_are_not_gathered_outside(folder: Folder, tmp_path: Path) -> None:
-    """When the folder of the videos leads out, nothing is even begun."""
+    """When the folder of the videos leads out, nothing is even begun, also where it did not a moment ago."""
     elsewhere = FolderStore(tmp_path / "other")
     (tmp_path / "other").mkdir()
+    elsewhere.part(SUBMISSION)
     (tmp_path / "other" / "videos").symlink_to(folder.root)
     with pytest.raises(FileTaken, match="leads out"):
         elsewhere.part(SUBMISSION)
