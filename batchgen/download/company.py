@@ -17,7 +17,7 @@ class Company(Generic[T]):
     ``do`` blocks; it gives an error, or ``None``, for each thing in its order.
     """
 
-    def __init__(self, do: Callable[[Sequence[T]], Sequence[Exception | None]]) -> None:
+    def __init__(self, do: Callable[[Sequence[T]], Sequence[BaseException | None]]) -> None:
         self._do = do
         self._waiting: list[tuple[T, asyncio.Future[None]]] = []
         self._busy = False
@@ -41,11 +41,13 @@ class Company(Generic[T]):
     def _ended(
         self,
         batch: Sequence[tuple[T, asyncio.Future[None]]],
-        done: asyncio.Future[Sequence[Exception | None]],
+        done: asyncio.Future[Sequence[BaseException | None]],
     ) -> None:
         self._busy = False
         broken = done.exception()  # a bug of ours: everybody's
-        outcomes = [broken] * len(batch) if broken is not None else done.result()
+        outcomes = [] if broken is not None else done.result()
+        if len(outcomes) != len(batch):
+            outcomes = [broken or RuntimeError("an outcome is missing")] * len(batch)
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if outcome is None:
                 future.set_result(None)

@@ -403,6 +403,10 @@ async def test_a_bug_is_told_to_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(company, "_do", lambda _: 1 // 0)
     for outcome in await asyncio.gather(company.join(1), company.join(2), return_exceptions=True):
         assert isinstance(outcome, ZeroDivisionError)
+    monkeypatch.setattr(company, "_do", lambda _: [])
+    both = asyncio.gather(company.join(1), company.join(2), return_exceptions=True)
+    for outcome in await asyncio.wait_for(both, 60.0):
+        assert isinstance(outcome, RuntimeError)
 
 
 async def test_who_is_cancelled_leaves_when_it_is_done() -> None:
