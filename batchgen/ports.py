@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -206,10 +206,14 @@ class Service(Protocol):
 class Fetcher(Protocol):
     """Fetches a clip into a partial file and checks it.  Raises DownloadError or DiskFull."""
 
-    async def fetch(self, links: Links, part: Path, task_id: str, /, *, first: bool) -> Clip:
+    async def fetch(
+        self, links: Links, part: Path, task_id: str, /, *, first: bool, received: Callable[[], None]
+    ) -> Clip:
         """Continue ``part`` if it is of this task; on return it is a whole, flushed, verified video.
 
         ``first``: no earlier try, of this run or another, can have left anything of this task.
+        ``received`` is called when the last byte has come: what is left to do needs no network, unless the clip
+        turns out to be none and there is another link.
         """
 
 

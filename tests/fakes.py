@@ -233,9 +233,12 @@ class FakeFetcher:
         self.links: dict[str, list[str]] = {}
         self.firsts: dict[str, list[bool]] = {}
         self.running = self.most_at_once = 0
+        self.sealing = 0.0
 
-    async def fetch(self, links: Links, part: Path, task_id: str, *, first: bool) -> Clip:
-        """Gather one clip."""
+    async def fetch(
+        self, links: Links, part: Path, task_id: str, *, first: bool, received: Callable[[], None]
+    ) -> Clip:
+        """Gather one clip, and then seal it for ``sealing`` seconds."""
         file_id = links.url.split("/", 4)[4]
         job = file_id.removeprefix("file of ")
         assert part == Path(f"{job}.part")
@@ -252,6 +255,9 @@ class FakeFetcher:
             self.running -= 1
         if isinstance(outcome, Exception):
             raise outcome
+        received()
+        if self.sealing:
+            await asyncio.sleep(self.sealing)
         return clip_of(file_id)
 
 

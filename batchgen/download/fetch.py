@@ -27,6 +27,7 @@ from batchgen.download.answers import (
     range_headers,
     validator,
 )
+from batchgen.download.body import Body
 from batchgen.download.intake import Intake, TooLarge
 from batchgen.download.links import checked_link, redirected
 from batchgen.download.memory import Loan, Memory
@@ -94,10 +95,20 @@ class HttpFetcher:
         self._memory = Memory()
         self._proxy = lru_cache(maxsize=64)(_proxy)  # to read the environment takes as long as the request
 
-    async def fetch(self, links: Links, part: Path, task_id: str = "", /, *, first: bool = False) -> Clip:
+    async def fetch(
+        self,
+        links: Links,
+        part: Path,
+        task_id: str = "",
+        /,
+        *,
+        first: bool = False,
+        received: Callable[[], None] = lambda: None,
+    ) -> Clip:
         """Continue ``part`` if it is of this task; on return it is a whole, flushed, verified video.
 
         ``first``: no earlier try can have left anything of this task, so that nobody need look.
+        ``received`` is called when the last byte has come, before the clip is flushed and checked.
         Raises DownloadError (of the kind that leaves most hope, when both links fail) or DiskFull.
         """
         failures: list[DownloadError] = []
@@ -105,7 +116,7 @@ class HttpFetcher:
             if url is None:
                 continue
             try:
-                return await self._fetch_from(url, PartFile(part, task_id), first=first)
+                return await self._fetch_from(url, PartFile(part, task_id), first=first, received=received)
             except (TooLarge, _Interrupted):
                 raise
             except DownloadError as error:
@@ -113,12 +124,16 @@ class HttpFetcher:
                 first = False
         raise min(failures, key=_hopelessness)
 
-    async def _fetch_from(self, url: str, part: PartFile, *, first: bool) -> Clip:
+    async def _fetch_from(
+        self, url: str, part: PartFile, *, first: bool, received: Callable[[], None]
+    ) -> Clip:
         link = checked_link(url, allow_http=self._allow_http)
         try:
             begun = None if first else await disk.in_thread(part.begun)
             with said_of(url), self._memory.lending() as loan:
-                return await self._completed(link, part, begun, loan)
+                last = await self._completed(link, part, begun, loan)
+                received()
+                return await disk.in_thread(part.sealed, last)
         except (NotAVideo, TooLarge):
             await disk.in_thread(part.discard)
             raise
@@ -126,15 +141,17 @@ class HttpFetcher:
             if part.is_open:
                 await disk.in_thread(part.close)
 
-    async def _completed(self, link: URL, part: PartFile, begun: Begun | None, loan: Loan) -> Clip:
-        last: list[memoryview] | None = []
+    async def _completed(
+        self, link: URL, part: PartFile, begun: Begun | None, loan: Loan
+    ) -> list[memoryview]:
+        """Have every byte on disk but for the last pieces, which are left to who seals the file."""
         if begun is not None and begun.total == begun.size:
             part.opens_by(partial(part.resume, begun))
-        else:
-            last = await self._gather(link, part, begun, loan)
-            if last is None:
-                last = await self._gather(link, part, None, loan)
-        return await disk.in_thread(part.sealed, last or [])
+            return []
+        last = await self._gather(link, part, begun, loan)
+        if last is None:
+            last = await self._gather(link, part, None, loan)
+        return last or []
 
     async def _gather(
         self, link: URL, part: PartFile, begun: Begun | None, loan: Loan
@@ -180,13 +197,16 @@ class HttpFetcher:
         before: int,
         resumable: bool,
     ) -> list[memoryview]:
+        body = Body(response, self._silence)
         try:
             with network_errors(self._silence):
-                return await intake.take(response.content, part)
+                return await intake.take(body, part)
         except DownloadError as error:
             if resumable and type(error) is DownloadError and part.size > before:
                 raise _Interrupted(str(error)) from error.__cause__
             raise
+        finally:
+            body.close()
 
     def _intake(self, before: int, total: int | None, loan: Loan) -> Intake:
         return Intake(

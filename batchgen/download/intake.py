@@ -1,7 +1,6 @@
 """Takes a body from the network to the partial file, some megabytes at a time, within bounds.
 
-What has come when a connection breaks is kept only if somebody was reading, so a task of its own reads a body of
-many pieces, and while one is written the next one comes.
+A body of many pieces is read by a task of its own: while one is written the next one comes.
 """
 
 from __future__ import annotations
@@ -11,11 +10,11 @@ from collections.abc import Callable
 from io import FileIO
 from typing import cast
 
-import aiohttp
 from aiofiles.threadpool.binary import AsyncFileIO
 
 from batchgen import mp4
 from batchgen.download import disk
+from batchgen.download.body import Body
 from batchgen.download.memory import PIECE_BYTES, Loan
 from batchgen.download.partfile import PartFile
 from batchgen.errors import DownloadError, LinkUnusable
@@ -62,27 +61,27 @@ class Intake:
         self._began, self._noted = asyncio.get_running_loop().time(), False
         self._news, self._room = asyncio.Event(), asyncio.Event()
 
-    async def take(self, body: aiohttp.StreamReader, part: PartFile) -> list[memoryview]:
+    async def take(self, body: Body, part: PartFile) -> list[memoryview]:
         """Put the body at the end of the partial file; the last pieces are left to who seals it.
 
-        Nothing may be awaited between the answer and this.  When the body breaks off, all that has come is on disk.
+        Nothing may be awaited between the answer and this: what has come when a connection breaks is kept only if
+        somebody was reading.  When the body breaks off, all that has come is on disk.
         Raises NotAVideo before a byte is written when it does not begin as a video, DownloadError when it is too
         short, DiskFull.
         """
-        already = body.read_nowait()
         if self._total is not None and self._total - self._size <= PIECE_BYTES:
-            return await self._take_one(already, body, part)
-        reader = asyncio.create_task(self._read(already, body))
+            return await self._take_one(body, part)
+        reader = asyncio.create_task(self._read(body))
         try:
             return await self._take_many(reader, part)
         finally:
             reader.cancel()
             await asyncio.wait([reader])
 
-    async def _take_one(self, already: bytes, body: aiohttp.StreamReader, part: PartFile) -> list[memoryview]:
+    async def _take_one(self, body: Body, part: PartFile) -> list[memoryview]:
         """What fits in one piece: there is nothing to write while it comes, so no task of its own reads it."""
         try:
-            await self._read(already, body)  # it would wait for room if a second piece began: none can
+            await self._read(body)  # it would wait for room if a second piece began: none can
             self._check_end()
         except BaseException:
             await self._write(part, self._take_all())
@@ -120,12 +119,13 @@ class Intake:
 
     # --- what comes -------------------------------------------------------------------------------------
 
-    async def _read(self, already: bytes, body: aiohttp.StreamReader) -> None:
+    async def _read(self, body: Body) -> None:
         try:
-            if already:
-                self._accept(already)
-            async for piece in body.iter_any():
-                self._accept(piece)
+            while await body.fill(self._piece[self._filled :], self._came):
+                if self._size == self._total:
+                    raise self._surplus()
+                self._full.append(self._piece)
+                self._piece, self._filled = self._loan.take(), 0
                 while self._full:
                     self._room.clear()
                     self._news.set()
@@ -134,29 +134,23 @@ class Intake:
         finally:
             self._news.set()
 
-    def _accept(self, data: bytes) -> None:
-        self._progress(len(data))
-        self._pace.came(len(data))
-        self._size += len(data)
+    def _came(self, count: int) -> None:
+        """So many bytes are in the piece, behind those that were there."""
+        self._progress(count)
+        self._pace.came(count)
+        self._size += count
         if self._size > self._most:
             self._may_write = False
             raise TooLarge(f"the clip is too large: more than {self._most} bytes")
         if self._total is not None and self._size > self._total:
-            self._may_write = False
-            raise DownloadError(f"the clip came with more than its {self._total} bytes")
-        self._gather(memoryview(data))
+            raise self._surplus()
+        self._filled += count
         self._check_beginning(at_end=False)
 
-    def _gather(self, data: memoryview) -> None:
-        """A piece is full when there is a byte that has no place in it: the last one goes with the sealing."""
-        while data:
-            if self._filled == PIECE_BYTES:
-                self._full.append(self._piece)
-                self._piece, self._filled = self._loan.take(), 0
-            fits = data[: PIECE_BYTES - self._filled]
-            self._piece[self._filled : self._filled + len(fits)] = fits
-            self._filled += len(fits)
-            data = data[len(fits) :]
+    def _surplus(self) -> DownloadError:
+        """What is there is no part of any clip: nothing of the last piece is written."""
+        self._may_write = False
+        return DownloadError(f"the clip came with more than its {self._total} bytes")
 
     def _check_beginning(self, *, at_end: bool) -> None:
         """Only the beginning of a clip can be waiting while nothing may be written."""

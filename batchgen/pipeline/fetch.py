@@ -7,6 +7,7 @@ import math
 import random
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from batchgen.download import clip_warnings
 from batchgen.errors import (
@@ -35,6 +36,9 @@ from batchgen.ports import Book, Fetcher, Service, Store
 _FIRST = 1.0  # seconds: the longest first backoff
 _CEILING = 30.0  # seconds
 
+#: Clips that may be checked and given their names while others come: those need no place among the downloads.
+_SEALING = 8
+
 #: Clips waiting for each download slot before submissions pause: what is paid for should not pile up at a
 #: host that does not hand it out, as links and files there don't live for ever.
 BACKLOG = 64
@@ -50,6 +54,25 @@ class Wanted:
     tries: int = 0
     links: Links | None = None
     fault: Fault | None = None  # of the last try
+
+
+class _Place:
+    """One of so many, left once."""
+
+    def __init__(self, places: asyncio.Semaphore) -> None:
+        self._places: asyncio.Semaphore | None = places
+
+    @classmethod
+    async def taken(cls, places: asyncio.Semaphore) -> Self:
+        """Wait until one is free."""
+        await places.acquire()
+        return cls(places)
+
+    def leave(self) -> None:
+        """Let another have it."""
+        places, self._places = self._places, None
+        if places is not None:
+            places.release()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +95,7 @@ class Downloads:
         self._agenda: Agenda[Wanted] = Agenda()
         self._calls = Calls()
         self._running: set[Wanted] = set()
+        self._places = asyncio.Semaphore(collector.downloads)
         self._turn = asyncio.Lock()  # one worker at a time waits for the next clip: none wakes in vain
         self._news = Pulse()  # the agenda has another first item, or nothing more is begun
         self._asking = 0
@@ -116,10 +140,22 @@ class Downloads:
         if self._agenda.add(self._flow.clock() + delay, wanted):
             self._news.beat()
 
+    @property
+    def workers(self) -> int:
+        """How many are to ``work``."""
+        return self._collector.downloads + _SEALING
+
     async def work(self) -> None:
-        """Fetch one clip after the other."""
-        while (wanted := await self._next()) is not None:
-            await self._one(wanted)
+        """Fetch one clip after the other, each in a place among the downloads until it has come."""
+        while True:
+            place = await _Place.taken(self._places)
+            try:
+                wanted = await self._next()
+                if wanted is None:
+                    return
+                await self._one(wanted, place)
+            finally:
+                place.leave()
             self._running.discard(wanted)
             self._flow.pulse.beat()
 
@@ -142,22 +178,22 @@ class Downloads:
 
     # --- one clip ---------------------------------------------------------------------------------------
 
-    async def _one(self, wanted: Wanted) -> None:
+    async def _one(self, wanted: Wanted, place: _Place) -> None:
         """One try; plans the next one, or rests."""
         if math.isnan(wanted.since):
             wanted.since = self._flow.clock()
         wanted.tries += 1
         try:
-            await self._try(wanted)
+            await self._try(wanted, place)
         except LedgerNotWritable as error:
             self._flow.halt(halt_for(error))
             self._plan(wanted, _CEILING)
 
-    async def _try(self, wanted: Wanted) -> None:
+    async def _try(self, wanted: Wanted, place: _Place) -> None:
         """Bring it to disk, or decide what its error means.  Raises LedgerNotWritable."""
         try:
             if not await self._finish_earlier(wanted.submission):
-                await self._fetch(wanted)
+                await self._fetch(wanted, place)
         except LinkExpired as error:
             wanted.links = None
             await self._again(wanted, error.fault())
@@ -191,7 +227,7 @@ class Downloads:
             return True
         return False
 
-    async def _fetch(self, wanted: Wanted) -> None:
+    async def _fetch(self, wanted: Wanted, place: _Place) -> None:
         submission, parts = wanted.submission, self._collector
         if wanted.links is None:
             if not self._flow.may_call:
@@ -204,7 +240,7 @@ class Downloads:
         links = wanted.links
         first, wanted.untouched = wanted.untouched, False
         clip = await self._calls.make(
-            lambda: parts.fetcher.fetch(links, part, submission.task_id, first=first)
+            lambda: parts.fetcher.fetch(links, part, submission.task_id, first=first, received=place.leave)
         )
         placement = await parts.book.checked(submission, clip)
         wanted.submission = replace(submission, checked=clip)

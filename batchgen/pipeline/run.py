@@ -106,9 +106,7 @@ class Pipeline:
                 else:
                     poller.resume(submission)
             helpers = [group.create_task(work) for work in self._work(submitter, poller)]
-            fetching = [
-                group.create_task(self._downloads.work()) for _ in range(self._rules.limits.downloads)
-            ]
+            fetching = [group.create_task(self._downloads.work()) for _ in range(self._downloads.workers)]
             while not self._is_over(submitter, poller):
                 await self.flow.pulse.wait(_TICK)
             for helper in helpers:

@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,8 +58,18 @@ class _Service:
 class _Files:
     """Both the fetcher and the store."""
 
-    async def fetch(self, links: Links, part: Path, task_id: str, /, *, first: bool) -> Clip:  # noqa: ARG002  as the seam has it
+    async def fetch(
+        self,
+        _links: Links,
+        _part: Path,
+        _task_id: str,
+        /,
+        *,
+        first: bool,  # noqa: ARG002  as the seam has it
+        received: Callable[[], None],
+    ) -> Clip:
         await asyncio.sleep(_ANSWER)
+        received()
         return Clip(bytes=1, sha256="0", video=VIDEO)
 
     def part(self, submission: Submission, /) -> Path:

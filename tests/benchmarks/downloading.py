@@ -28,6 +28,8 @@ from batchgen.settings import Limits, Polling
 from benchmarks.loop_lag import watching
 from benchmarks.web_server import program
 
+#: Clips that are checked and named while so many others come.
+_SEALING = 8
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
@@ -120,16 +122,23 @@ async def _fetched(load: Load, output: Path) -> Round:
     async with video_session() as session:
         fetcher, store = HttpFetcher(session), FolderStore(output)
         left = list(enumerate(load.links))[::-1]
+        places = asyncio.Semaphore(load.at_once)  # as in the pipeline: a clip leaves its own when it has come
 
         async def work() -> None:
-            while left:
+            while True:
+                await places.acquire()
+                if not left:
+                    break
                 number, url = left.pop()
                 submission = _submission(number)
                 part = store.part(submission)
-                clip = await fetcher.fetch(Links(url=url), part, submission.task_id, first=True)
+                clip = await fetcher.fetch(
+                    Links(url=url), part, submission.task_id, first=True, received=places.release
+                )
                 await store.put(part, f"videos/{submission.job_id}.mp4", clip, None)
+            places.release()
 
-        return await _measured(_all(*(work() for _ in range(load.at_once))))
+        return await _measured(_all(*(work() for _ in range(load.at_once + _SEALING))))
 
 
 async def _all(*work: Awaitable[object]) -> None:

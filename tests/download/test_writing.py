@@ -18,6 +18,7 @@ from mp4_builder import build_mp4
 
 from batchgen.download import disk
 from batchgen.download.answers import Begun
+from batchgen.download.body import Body
 from batchgen.download.fetch import HttpFetcher
 from batchgen.download.hashing import HashingFile
 from batchgen.download.intake import Intake
@@ -247,18 +248,23 @@ async def test_a_line_of_other_bytes_is_gone_before_the_first_byte(
     assert on_disk(part) == OTHER_CLIP
 
 
-@pytest.mark.parametrize("size", [len(CLIP), len(LARGE)], ids=["one piece", "many pieces"])
+@pytest.mark.parametrize(
+    "size",
+    [len(CLIP), PIECE_BYTES, 2 * PIECE_BYTES, len(LARGE)],
+    ids=["less than a piece", "one piece", "two", "many pieces"],
+)
 async def test_more_than_was_told_is_no_clip(tmp_path: Path, size: int) -> None:
     """A body longer than its host said is told as such, and nothing of its end is kept."""
     body = aiohttp.StreamReader(mock.Mock(), 2**24, loop=asyncio.get_running_loop())
-    body.feed_data((CLIP if size == len(CLIP) else LARGE) + bytes(PIECE_BYTES + 1))
+    body.feed_data((CLIP if size == len(CLIP) else LARGE)[:size] + bytes(PIECE_BYTES + 1))
     body.feed_eof()
+    answer = mock.Mock(content=body, headers={}, content_length=None, connection=None)
     part = PartFile(tmp_path / "fox.mp4.part")
     part.opens_by(partial(part.start, Begun(size=0, place="", validator=None, total=size)))
     with Memory().lending() as loan:
         intake = Intake(before=0, total=size, most=2**30, window=10.0, progress=lambda _: None, loan=loan)
         with pytest.raises(DownloadError, match=f"more than its {size} bytes"):
-            await asyncio.wait_for(intake.take(body, part), 10.0)
+            await asyncio.wait_for(intake.take(Body(answer, 10.0), part), 10.0)
     part.close()
     assert part.size <= size
 

@@ -119,6 +119,18 @@ async def test_downloads_have_a_pool_of_their_own() -> None:
     assert scene.fetcher.most_at_once == 8
 
 
+async def test_a_clip_that_has_come_holds_up_no_other() -> None:
+    """While some are flushed and checked, as many others as ever are on their way, and there is an end to it."""
+    scene = Scene(jobs=40, in_flight=40, limits=Limits(downloads=2))
+    scene.service.task_time = lambda _job: 1.0
+    scene.fetcher.on_fetch = lambda _job, _n: 4.0
+    scene.fetcher.sealing = 12.0
+    await scene.run()
+    scene.assert_all_succeeded()
+    assert scene.fetcher.most_at_once == 2
+    assert 40 * 4.0 / 2 < scene.took < 40 * 4.0 / 2 + 30.0
+
+
 async def test_vitals_tell_how_the_run_stands() -> None:
     """Twice a second: tasks at the service, slots, downloads; zero of all at the end."""
     scene = Scene(jobs=30, in_flight=10)

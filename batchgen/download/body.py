@@ -1,0 +1,97 @@
+"""The body of an answer, put into the memory that it is wanted in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import aiohttp
+
+from batchgen.download.direct import DirectReceiver
+
+#: Bytes for which it is worth going past aiohttp.
+_WORTH_BYTES = 128 * 1024
+#: The last bytes of a body come by aiohttp: so it sees its end, and what a host puts behind it.
+_LAST_BYTES = 16 * 1024
+#: After a longer body a new connection costs less than to make this one ready for another answer.
+_KEEP_BYTES = 16 * 1024**2
+#: Stands in for bytes that aiohttp has not seen.
+_BLANK = bytes(256 * 1024)
+
+
+class Body:
+    """One body, filled from until it ends; ``close`` must be called before its answer is let go.
+
+    ``silence``: seconds without a byte after which TimeoutError is raised.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, silence: float) -> None:
+        self._stream, self._silence = response.content, silence
+        # At once: aiohttp forgets what has come when the connection breaks.
+        self._ahead = memoryview(b"".join(iter(self._stream.read_nowait, b"")))
+        self._direct = _direct(response, len(self._ahead), silence)
+        self._kept = True  # the connection
+
+    async def fill(self, room: memoryview, came: Callable[[int], None]) -> bool:
+        """Fill the room as far as there are bytes for it; whether there are more.
+
+        ``came`` is told how many bytes have just found their place, and may raise to refuse what they are.  Raises
+        an aiohttp.ClientError or an OSError when the body breaks off.
+        """
+        while self._ahead or self._direct is not None or await self._more():
+            if not room:
+                return True
+            if self._ahead or self._direct is None:
+                room = self._place(room, came)
+            else:
+                room = room[await self._direct.receive(room, came) :]
+                if not self._direct.left:
+                    self._return(self._direct)
+        return False
+
+    def close(self) -> None:
+        """Let aiohttp have its connection again."""
+        if self._direct is not None:
+            self._direct.give_back()
+
+    async def _more(self) -> bool:
+        if self._kept:
+            async with asyncio.timeout(self._silence):
+                self._ahead = memoryview(await self._stream.readany())
+        return bool(self._ahead)
+
+    def _place(self, room: memoryview, came: Callable[[int], None]) -> memoryview:
+        count = min(len(room), len(self._ahead))
+        room[:count], self._ahead = self._ahead[:count], self._ahead[count:]
+        came(count)
+        return room[count:]
+
+    def _return(self, direct: DirectReceiver) -> None:
+        """Aiohttp has its connection again, and counts as many blank bytes as have gone past it."""
+        self._direct = None
+        direct.give_back()
+        self._kept = direct.received <= _KEEP_BYTES
+        missed = direct.received if self._kept else 0
+        while missed:
+            blank = _BLANK[:missed]
+            missed -= len(blank)
+            direct.skip(blank)
+            self._stream.read_nowait()
+
+
+def _direct(response: aiohttp.ClientResponse, came: int, silence: float) -> DirectReceiver | None:
+    """What brings the body past aiohttp.
+
+    ``None`` if that is not worth it, and for a body that shows its end in another way than by its length.
+    """
+    length = None if "Transfer-Encoding" in response.headers else response.content_length
+    connection = response.connection  # there is none when all has come
+    if length is None or connection is None or connection.transport is None or connection.protocol is None:
+        return None
+    left = length - came
+    left -= _LAST_BYTES if left <= _KEEP_BYTES else 0
+    if left < _WORTH_BYTES:
+        return None
+    connection.protocol.read_timeout = None  # it would not see that something comes
+    connection.protocol.start_timeout()
+    return DirectReceiver(connection.transport, left, silence)

@@ -1,0 +1,123 @@
+"""Takes bytes from a connection right into memory, past the library that asked for them.
+
+aiohttp hands a body out in objects of its own, a quarter of a megabyte each at the most: to make them, to hand them
+over and to copy them together costs the loop more than to receive them.  asyncio lets a protocol say where the bytes
+are to go; the library has its connection back when they are there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+#: Bytes that are received at once, as many connections can have some at the same moment: the loop has other work.
+_AT_ONCE_BYTES = 512 * 1024
+
+
+class DirectReceiver(asyncio.BufferedProtocol):
+    """Has a connection from its making until ``give_back``, and receives only when it is asked to.
+
+    ``left``: bytes that may be received; ``silence``: seconds without a byte after which TimeoutError is raised.
+    """
+
+    def __init__(self, transport: asyncio.Transport, left: int, silence: float) -> None:
+        self.left, self.received = left, 0
+        self._transport, self._silence = transport, silence
+        self._owner = cast("asyncio.Protocol", transport.get_protocol())
+        self._room = memoryview(b"")
+        self._came: Callable[[int], None] = lambda _: None
+        self._full: asyncio.Future[None] | None = None
+        self._patience: asyncio.Timeout | None = None
+        self._error: BaseException | None = None
+        self._has_it = True
+        transport.pause_reading()
+        transport.set_protocol(self)
+
+    async def receive(self, room: memoryview, came: Callable[[int], None]) -> int:
+        """Fill the room, or put there what is left; how many bytes that were.
+
+        ``came`` is told how many have just been put there, and may raise.  Raises OSError when the connection ends.
+        """
+        if self._error is not None:
+            raise self._error
+        self._room, self._came = room[: self.left], came
+        before = self.received
+        self._full = asyncio.get_running_loop().create_future()
+        self._transport.resume_reading()
+        try:
+            async with asyncio.timeout(self._silence) as self._patience:
+                await self._full
+        finally:
+            self._rest()
+        return self.received - before
+
+    def give_back(self) -> None:
+        """Let the owner have the connection again; it must not be received from any more."""
+        if self._has_it:
+            self._has_it, self._room = False, memoryview(b"")
+            self._transport.set_protocol(self._owner)
+            self._transport.resume_reading()
+
+    def skip(self, data: bytes) -> None:
+        """Let the owner, who has its connection again, count these bytes in place of some that it has not seen."""
+        self._owner.data_received(data)
+
+    def _rest(self) -> None:
+        """Receive nothing until somebody wants it."""
+        if self._has_it:
+            self._transport.pause_reading()
+
+    def _wake(self, error: BaseException | None = None) -> None:
+        if self._full is None or self._full.done():
+            return
+        if error is None:
+            self._full.set_result(None)
+        else:
+            self._full.set_exception(error)
+
+    # --- what the transport calls -----------------------------------------------------------------------
+
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        """Where the next bytes go."""
+        return self._room[:_AT_ONCE_BYTES]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """They are there."""
+        self.received += nbytes
+        self.left -= nbytes
+        self._room = self._room[nbytes:]
+        try:
+            self._came(nbytes)
+        except Exception as error:  # whoever waits for the bytes has to hear it, not the transport
+            self._rest()
+            self._wake(error)
+            return
+        if not self._room:
+            self._rest()
+            self._wake()
+        elif self._patience is not None and self._full is not None and not self._full.done():
+            self._patience.reschedule(asyncio.get_running_loop().time() + self._silence)
+
+    def eof_received(self) -> bool | None:
+        """The host says no more."""
+        self._end(None)
+        return self._owner.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing more can come."""
+        self._end(exc)
+        self._owner.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """It is the owner who writes."""
+        self._owner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """It is the owner who writes."""
+        self._owner.resume_writing()
+
+    def _end(self, error: Exception | None) -> None:
+        self._error = error or ConnectionResetError("the connection ended before the body")
+        self.give_back()
+        self._wake(self._error)

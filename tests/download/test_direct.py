@@ -1,0 +1,246 @@
+"""What goes past aiohttp into memory is the clip all the same, and the connection is as good as ever."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from mp4_builder import build_mp4
+
+from batchgen.download.direct import DirectReceiver
+from batchgen.download.fetch import HttpFetcher
+from batchgen.download.memory import PIECE_BYTES
+from batchgen.errors import DownloadError
+from batchgen.model import Links
+from download.host import Answer, Host, break_off, serve
+from download.test_trouble import own_certificate
+
+SMALL = build_mp4(payload=hashlib.shake_256(b"fox").digest(700_000))
+LARGE = build_mp4(payload=hashlib.shake_256(b"hen").digest(2 * PIECE_BYTES + 700_000))
+Peer = tuple[str, int]
+
+
+@pytest.fixture
+def directly(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes went past aiohttp, each time that some came."""
+    counts: list[int] = []
+    true = DirectReceiver.buffer_updated
+
+    def counted(receiver: DirectReceiver, nbytes: int) -> None:
+        counts.append(nbytes)
+        true(receiver, nbytes)
+
+    monkeypatch.setattr(DirectReceiver, "buffer_updated", counted)
+    return counts
+
+
+def noting(answer: Answer, peers: list[Peer]) -> Answer:
+    """The same answer; which connections it went to."""
+
+    async def noted(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        peers.append(request.transport.get_extra_info("peername"))
+        return await answer(request)
+
+    return noted
+
+
+def in_portions(
+    clip: bytes, pause: float, portion: int = 256 * 1024, then: Callable[[web.Request], object] | None = None
+) -> Answer:
+    """A host that takes its time between portions, and tells the length beforehand."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"ETag": '"v1"'})
+        response.content_type = "video/mp4"
+        response.content_length = len(clip)
+        await response.prepare(request)
+        for at in range(0, len(clip) if then is None else len(clip) // 2, portion):
+            await response.write(clip[at : at + portion])
+            await asyncio.sleep(pause)
+        if then is not None:
+            then(request)
+            await asyncio.sleep(30.0)
+        return response
+
+    return answer
+
+
+def size(path: Path) -> int:
+    """Bytes on disk."""
+    return path.stat().st_size
+
+
+def taken(path: Path) -> bytes:
+    """What stands in a file, which is gone then."""
+    there = path.read_bytes()
+    path.unlink()
+    return there
+
+
+async def fetched(fetcher: HttpFetcher, url: str, part: Path, clip: bytes) -> None:
+    """It comes whole."""
+    came = await fetcher.fetch(Links(url=url), part)
+    assert came.sha256 == hashlib.sha256(clip).hexdigest() == hashlib.sha256(taken(part)).hexdigest()
+
+
+@pytest.mark.parametrize("clip", [SMALL, LARGE], ids=["one piece", "many pieces"])
+async def test_clip_after_clip_comes_by_one_connection(
+    session: aiohttp.ClientSession, host: Host, part: Path, directly: list[int], clip: bytes
+) -> None:
+    """Most bytes go past aiohttp, and it still takes the connection for the next clip."""
+    peers: list[Peer] = []
+    host.script = [noting(serve(clip), peers)]
+    for _ in range(3):
+        await fetched(HttpFetcher(session), host.url, part, clip)
+    assert len(set(peers)) == 1
+    assert sum(directly) > 3 * len(clip) // 2
+
+
+async def test_after_a_long_clip_the_connection_is_closed(
+    session: aiohttp.ClientSession, host: Host, part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To make it ready again would cost more than a new one; nothing is left open."""
+    monkeypatch.setattr("batchgen.download.body._KEEP_BYTES", 100_000)
+    peers: list[Peer] = []
+    host.script = [noting(serve(SMALL), peers)]
+    for _ in range(2):
+        await fetched(HttpFetcher(session), host.url, part, SMALL)
+    assert len(set(peers)) == 2
+    assert isinstance(session.connector, aiohttp.TCPConnector)
+    assert not session.connector._acquired
+    assert not any(session.connector._conns.values())
+
+
+@pytest.mark.parametrize("clip", [SMALL, LARGE], ids=["one piece", "many pieces"])
+async def test_a_clip_may_take_longer_than_a_host_may_be_silent(
+    fetcher: HttpFetcher, host: Host, part: Path, directly: list[int], clip: bytes
+) -> None:
+    """Aiohttp sees nothing come meanwhile, and its patience is not what counts."""
+    host.script = [in_portions(clip, 0.12, len(clip) // 8)]
+    await fetched(fetcher, host.url, part, clip)
+    assert sum(directly) > len(clip) // 2
+    await fetched(fetcher, host.url, part, clip)
+
+
+def say_nothing(_: web.Request) -> None:
+    """Neither a byte nor an end."""
+
+
+def reset(request: web.Request) -> None:
+    """No end in order."""
+    assert request.transport is not None
+    request.transport.abort()
+
+
+@pytest.mark.parametrize(
+    ("then", "says"), [(say_nothing, "silent for 0.3 s"), (break_off, "cut"), (reset, "cut|exchange failed")]
+)
+@pytest.mark.parametrize("pause", [0.0, 0.15], ids=["quick", "slow"])
+@pytest.mark.parametrize("clip", [SMALL, LARGE], ids=["one piece", "many pieces"])
+async def test_a_host_that_stops_in_the_middle(
+    fetcher: HttpFetcher,
+    host: Host,
+    part: Path,
+    clip: bytes,
+    pause: float,
+    then: Callable[[web.Request], object],
+    says: str,
+) -> None:
+    """It is told as ever, what has come stays, and the next try goes on behind it."""
+    host.script = [in_portions(clip, pause, len(clip) // 10, then), serve(clip)]
+    with pytest.raises(DownloadError, match=says):
+        await asyncio.wait_for(fetcher.fetch(Links(url=host.url), part), 10.0)
+    there = size(part)
+    assert len(clip) // 2 <= there < len(clip)
+    await fetched(fetcher, host.url, part, clip)
+    assert host.asked[1].headers["Range"] == f"bytes={there}-"
+
+
+async def test_a_told_length_does_not_excuse_a_drip(fetcher: HttpFetcher, host: Host, part: Path) -> None:
+    """A few bytes now and then would hold a place for ever."""
+    host.script = [in_portions(SMALL, 0.02, 10)]
+    with pytest.raises(DownloadError, match="drips"):
+        await asyncio.wait_for(fetcher.fetch(Links(url=host.url), part), 10.0)
+
+
+async def test_cancelled_while_bytes_come(
+    session: aiohttp.ClientSession, host: Host, part: Path, directly: list[int]
+) -> None:
+    """The connection is closed, what came stays, and the next try goes on behind it."""
+    fetcher = HttpFetcher(session)
+    host.script = [in_portions(LARGE, 0.05), serve(LARGE)]
+    running = asyncio.create_task(fetcher.fetch(Links(url=host.url), part))
+    while sum(directly) < PIECE_BYTES + 1:  # noqa: ASYNC110  nothing tells when
+        await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert isinstance(session.connector, aiohttp.TCPConnector)
+    assert not session.connector._acquired
+    assert not any(session.connector._conns.values())
+    there = size(part)
+    assert there > PIECE_BYTES
+    await fetched(fetcher, host.url, part, LARGE)
+    assert host.asked[1].headers["Range"] == f"bytes={there}-"
+
+
+# --- hosts by hand ---------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def by_hand(
+    clip: bytes, behind: bytes = b"", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[str, list[Peer]]]:
+    """A host that answers each request with the clip and what is put behind it; where, and who asked."""
+    peers: list[Peer] = []
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: {len(clip)}\r\n\r\n".encode()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                peers.append(writer.get_extra_info("peername"))
+                writer.write(head + clip + behind)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
+    async with server:
+        scheme = "http" if tls is None else "https"
+        yield f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/fox.mp4", peers
+
+
+@pytest.mark.parametrize("clip", [SMALL, LARGE], ids=["one piece", "many pieces"])
+async def test_what_a_host_sends_behind_a_clip_is_no_part_of_it(
+    session: aiohttp.ClientSession, part: Path, clip: bytes
+) -> None:
+    """Nor of the next one: such a connection is not used again."""
+    async with by_hand(clip, behind=b"rubbish" * 100) as (url, peers):
+        for _ in range(2):
+            await fetched(HttpFetcher(session), url, part, clip)
+            await asyncio.sleep(0.1)
+        assert len(set(peers)) == 2
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+@pytest.mark.parametrize("clip", [SMALL, LARGE], ids=["one piece", "many pieces"])
+async def test_encrypted_clips(tmp_path: Path, part: Path, directly: list[int], clip: bytes) -> None:
+    """Over TLS too they go past aiohttp, and clip after clip comes by one connection."""
+    connector = aiohttp.TCPConnector(ssl=False)
+    async with (
+        by_hand(clip, tls=own_certificate(tmp_path)) as (url, peers),
+        aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session,
+    ):
+        for _ in range(3):
+            await fetched(HttpFetcher(session), url, part, clip)
+    assert len(set(peers)) == 1
+    assert sum(directly) > 3 * len(clip) // 2
