@@ -37,7 +37,7 @@ _FIRST = 1.0  # seconds: the longest first backoff
 _CEILING = 30.0  # seconds
 
 #: Clips that may be checked and given their names while others come: those need no place among the downloads.
-_SEALING = 8
+_SEALING = 16
 
 #: Clips waiting for each download slot before submissions pause: what is paid for should not pile up at a
 #: host that does not hand it out, as links and files there don't live for ever.
