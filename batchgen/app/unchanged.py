@@ -14,10 +14,18 @@ from batchgen.ledger.marks import seems_marked
 
 #: A job file that may name other files is read each time, as those may have changed: one with the key ``from``, or
 #: with a key that may turn out to be it (an alias, a key written with "?", one with a letter of it escaped).
-#: No two of its repeats can take the same text: else a line of "#" or "*" would keep it busy for hours.
-_MAY_NAME_OTHERS = re.compile(
-    rb"""\bfrom\b["']?(\s|\#[^\n]*\n)*: | \*[^\s*,\[\]{}]+\s*: | (^|[-\[{,\s])\?\s | \\[xuU]0*(66|72|6[FfDd])""",
-    re.VERBOSE,
+#: No two of a pattern's repeats can take the same text: else a line of "#" or "*" would keep it busy for hours.  And
+#: each begins with what it looks for, and looks back from there: so it passes over all else at once.
+_MAY_NAME_OTHERS = tuple(
+    map(
+        re.compile,
+        (
+            rb"""from(?<=\bfrom)\b["']?(\s|#[^\n]*\n)*:""",
+            rb"\*[^\s*,\[\]{}]+\s*:",
+            rb"\?(?<![^-\[{,\s]\?)\s",
+            rb"\\[xuU]0*(66|72|6[FfDd])",
+        ),
+    )
 )
 _PIECE_BYTES = 1024**2
 #: Longer than any key: it is seen whole, in one piece or the other.
@@ -33,13 +41,17 @@ def mark_of(place: Place, options: Options) -> str | None:
     try:
         for piece in _pieces(place.job_file.path):
             # A table names no other file, whatever stands in its cells.
-            if place.job_file.table is None and _MAY_NAME_OTHERS.search(end + piece):
+            if place.job_file.table is None and _may_name_others(end + piece):
                 return None
             mark.update(piece)
             end = (end + piece)[-_OVERLAP_BYTES:]
     except OSError:
         return None  # reading it properly will tell what is wrong
     return mark.hexdigest()
+
+
+def _may_name_others(text: bytes) -> bool:
+    return any(pattern.search(text) for pattern in _MAY_NAME_OTHERS)
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -18,7 +18,10 @@ _YAML = (".yaml", ".yml")
 _LINE = 4096  # bytes of a line that a message looks at
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 #: What may begin a key at the left margin below ``jobs:``.  The other line breaks of YAML only make it look.
-_MARGIN = re.compile(rb"[\n\r](?=[^\s#-]|-\S)|\xc2\x85|\xe2\x80[\xa8\xa9]")
+#: Each pattern begins with a byte of its own, to pass over all else at once: the whole file is looked at.
+_MARGIN = tuple(
+    map(re.compile, (rb"\n(?=[^\s#-]|-\S)", rb"\r(?=[^\s#-]|-\S)", rb"\xc2\x85", rb"\xe2\x80[\xa8\xa9]"))
+)
 
 
 class Stamp(NamedTuple):
@@ -139,7 +142,8 @@ def _margin_text(file: BinaryIO, line: int) -> bool:
         at += piece.endswith(b"\n")
     tail = b"\n"
     while piece := file.read(_PIECE):
-        if _MARGIN.search(tail + piece):
+        text = tail + piece
+        if any(pattern.search(text) for pattern in _MARGIN):
             return True
         tail = piece[-4:]
     return False

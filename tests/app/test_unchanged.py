@@ -63,6 +63,14 @@ def test_a_file_that_may_name_others_has_no_mark(tmp_path: Path, entry: str) -> 
     assert mark(tmp_path, f"{SIMPLE}  {entry}\n    prompt: x\n") is None
 
 
+@pytest.mark.parametrize(
+    "text", ["therefrom: 'x'", "from_: x", "who? a man", "2 * two : four", "\\x65", "from, here: x"]
+)
+def test_what_only_looks_like_it_has_a_mark(tmp_path: Path, text: str) -> None:
+    """Else a file with such a prompt would be read each time."""
+    assert mark(tmp_path, f"# {text}\n{SIMPLE}") is not None
+
+
 @pytest.mark.parametrize("before", [0, 2**20 - 9, 2**20 - 3, 2**20])
 def test_it_is_found_wherever_it_stands(tmp_path: Path, before: int) -> None:
     """Also where one piece of a long file ends and the next begins."""
