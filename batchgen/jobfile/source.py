@@ -22,6 +22,8 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\
 _MARGIN = tuple(
     map(re.compile, (rb"\n(?=[^\s#-]|-\S)", rb"\r(?=[^\s#-]|-\S)", rb"\xc2\x85", rb"\xe2\x80[\xa8\xa9]"))
 )
+#: A line break to YAML that is none to ``readline``.
+_ODD_BREAK = re.compile(rb"\r(?!\n)|\xc2\x85|\xe2\x80[\xa8\xa9]")
 
 
 class Stamp(NamedTuple):
@@ -137,8 +139,8 @@ def _margin_text(file: BinaryIO, line: int) -> bool:
     at = 0
     while at < line:
         piece = file.readline(_PIECE)
-        if not piece:
-            return False
+        if not piece or _ODD_BREAK.search(piece):  # lines are counted otherwise than here
+            return True
         at += piece.endswith(b"\n")
     tail = b"\n"
     while piece := file.read(_PIECE):

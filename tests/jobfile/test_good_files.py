@@ -107,6 +107,15 @@ def test_keys_below_the_jobs_count_as_much_as_those_above(
         assert len(jobs_read) == jobs.count("\n")
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r", "\x85", "\u2028", "\u2029"])
+@pytest.mark.parametrize("odd", ["above", "below", "everywhere"])
+def test_a_key_below_the_jobs_is_seen_whatever_ends_the_lines(tmp_path: Path, newline: str, odd: str) -> None:
+    """YAML knows more line breaks than other formats do, and a file may have several kinds."""
+    above = "x-one: 1\nx-two: 2\njobs:\n".replace("\n", "\n" if odd == "below" else newline)
+    below = "- prompt: a\noutput: there\n#\n#\n".replace("\n", "\n" if odd == "above" else newline)
+    assert open_job_file(write(tmp_path, above + below)).settings.output == "there"
+
+
 def test_defaults_stand_below_the_keys_of_a_job(tmp_path: Path) -> None:
     """Only keys that the file names are in the body; a job's own win; metadata are merged key by key."""
     content = (
