@@ -156,11 +156,14 @@ def _brake(connection: sqlite3.Connection, left: int, new: int) -> Braked:
 
 
 def _hold_changed(connection: sqlite3.Connection, job_file: str, *, regenerate: bool) -> None:
-    connection.execute(_WITHDRAW, {"job_file": job_file})
-    connection.execute(_HOLD, {"job_file": job_file})
+    connection.execute("DROP TABLE IF EXISTS temp.edited")
+    connection.execute(_EDITED, {"job_file": job_file})
+    connection.execute(_WITHDRAW)
+    connection.execute(_HOLD)
     if regenerate:
-        connection.execute(_REGENERATE, {"job_file": job_file})
-    connection.execute(_ORDER_EDITED, {"job_file": job_file})
+        connection.execute(_REGENERATE)
+    connection.execute(_ORDER_EDITED)
+    connection.execute("DROP TABLE temp.edited")
 
 
 def _held(connection: sqlite3.Connection, job_file: str) -> int:
@@ -220,6 +223,14 @@ ORDER BY position"""
 _FORGET = """
 DELETE FROM jobs WHERE NOT in_job_file AND NOT EXISTS (SELECT 1 FROM submissions WHERE job = jobs.key)"""
 
+# Jobs that were edited at some time: only for these is anything below to be decided, and mostly they are few.  All
+# others have submissions of what they ask for, if any.
+_EDITED = """
+CREATE TEMP TABLE edited AS
+SELECT key FROM jobs WHERE job_file = :job_file AND in_job_file AND (changed OR released IS NOT NULL)
+UNION SELECT jobs.key FROM submissions CROSS JOIN jobs ON jobs.key = submissions.job
+WHERE job_file = :job_file AND in_job_file AND submissions.digest <> jobs.digest"""
+
 # What the newest charged or running submission of a job was sent with.
 _PAID_REQUEST = f"""(SELECT digest FROM submissions
   WHERE job = jobs.key AND {RUNNING_OR_CHARGED} ORDER BY key DESC LIMIT 1)"""
@@ -229,24 +240,24 @@ _NEWEST = "(SELECT max(key) FROM submissions WHERE job = jobs.key AND state <> '
 # The edit that was ordered is taken back before it was sent: what is paid for already is what is wanted.
 _WITHDRAW = f"""
 UPDATE jobs SET ordered_after = {_NEWEST} - 1, released = NULL
-WHERE job_file = :job_file AND in_job_file AND released IS NOT NULL AND released <> digest
+WHERE key IN (SELECT key FROM temp.edited) AND released IS NOT NULL AND released <> digest
   AND ordered_after >= {_NEWEST} AND digest = {_PAID_REQUEST}"""
 
 # Held: the request is neither that of the newest charged or running submission nor one that the user let go.
 _HOLD = f"""
 UPDATE jobs SET changed = coalesce({_PAID_REQUEST} <> digest, 0) AND digest IS NOT released
-WHERE job_file = :job_file AND in_job_file"""
+WHERE key IN (SELECT key FROM temp.edited)"""
 
 _REGENERATE = """
 UPDATE jobs SET changed = 0, released = digest, order_reason = 'regenerate', dismissed = NULL,
   ordered_after = (SELECT max(key) FROM submissions WHERE job = jobs.key)
-WHERE changed AND job_file = :job_file AND in_job_file AND dismissed IS NULL"""
+WHERE changed AND key IN (SELECT key FROM temp.edited) AND dismissed IS NULL"""
 
 # Edited after a refusal that cost nothing, with nothing else ever charged or running: it simply runs.
 _ORDER_EDITED = f"""
 UPDATE jobs SET order_reason = 'retry', dismissed = NULL,
   ordered_after = (SELECT max(key) FROM submissions WHERE job = jobs.key)
-WHERE job_file = :job_file AND in_job_file AND NOT changed
+WHERE key IN (SELECT key FROM temp.edited) AND NOT changed
   AND (SELECT state = 'failed' AND digest <> jobs.digest AND key > jobs.ordered_after FROM submissions
        WHERE job = jobs.key AND state <> 'not_accepted' ORDER BY key DESC LIMIT 1)
   AND {_PAID_REQUEST} IS NULL"""
