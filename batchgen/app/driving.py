@@ -15,12 +15,10 @@ from batchgen.ledger import Ledger, queries
 from batchgen.pipeline import Stop
 
 
-async def drive(this: Run, ledger: Ledger, key: str, held: Ground) -> Stop | None:
-    """Run the pipeline, if there is anything to do."""
+async def drive(this: Run, ledger: Ledger, key: str, held: Ground, *, submits: bool) -> Stop | None:
+    """Run the pipeline, if there is anything to do; ``submits``: there are jobs to submit."""
     place = this.place
     under_way = await ledger.read(lambda db: queries.under_way(db, place.name, place.origin, ledger.among))
-    standing = await ledger.read(lambda db: queries.standing(db, place.name, ledger.among))
-    submits = this.submit and bool(standing.to_submit)
     if not under_way and not submits:
         return this.stopper.stop
     from batchgen.app.assembling import assemble  # noqa: PLC0415  costly, and every night has runs with nothing to do

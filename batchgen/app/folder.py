@@ -7,6 +7,7 @@ import itertools
 import os
 import stat
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from batchgen.app.place import LEDGER
@@ -95,7 +96,7 @@ def scan_clips(ledger: Ledger, output: Path, *, thorough: bool = False) -> Scan:
 
     By its size; ``thorough`` reads every clip and compares the hash too.
     """
-    names: list[str] = []
+    jobs: list[int] = []
     number = 0
     gone: list[int] = []
     back: list[int] = []
@@ -104,13 +105,14 @@ def scan_clips(ledger: Ledger, output: Path, *, thorough: bool = False) -> Scan:
         whole = has_size(path, clip.bytes) and (not thorough or _has_hash(Path(path), clip.sha256))
         if not whole:
             number += 1
-            if len(names) < _SHOWN:
-                names.append(clip.job_id)
+            if len(jobs) < _SHOWN:
+                jobs.append(clip.job_key)
         if whole == clip.missing:
             (back if whole else gone).append(clip.submission)
     if gone or back:
         ledger.change(lambda db: orders.note_missing(db, gone, back))
-    return Scan(missing=tuple(names), number=number)
+    missing = ledger.ask(lambda db: queries.records_of(db, jobs))
+    return Scan(missing=tuple(record.id for record in missing), number=number)
 
 
 def _has_hash(path: Path, sha256: str) -> bool:
@@ -142,9 +144,10 @@ def set_damaged_aside(ledger: Ledger, output: Path) -> None:
     for clip in ledger.ask(queries.stored):
         path = output / clip.file
         if clip.missing and path.is_symlink() | path.exists():
+            job = ledger.ask(partial(queries.record, key=clip.job_key))
             aside = output / "superseded"
             try:
                 aside.mkdir(parents=True, exist_ok=True)
-                os.rename(path, _free_name(aside, f"{clip.job_id}.{clip.submission}.damaged"))  # noqa: PTH104  links are not followed
+                os.rename(path, _free_name(aside, f"{job.id}.{clip.submission}.damaged"))  # noqa: PTH104  links are not followed
             except OSError as error:
                 raise ConfigError(f"{path}: can't be moved aside: {error.strerror}") from error

@@ -20,8 +20,13 @@ from batchgen.ports import Reused
 from batchgen.reports.words import count
 
 
-def open_for(this: Run, staging: Staging, mark: str | None, *, staged: bool = True) -> Ledger:
-    """The ledger with the job file's jobs in it; they need not be ``staged`` where it has those of this mark."""
+def open_for(
+    this: Run, staging: Staging, mark: str | None, *, staged: bool = True
+) -> tuple[Ledger, queries.Standing]:
+    """The ledger with the job file's jobs in it, and how they stand.
+
+    They need not be ``staged`` where it has those of this mark.
+    """
     place, options = this.place, this.options
     sources = [reusing.source_of(folder, place) for folder in options.reuse_from]
     ledger = open_ledger(place, options, this.now(), this.warn, visit=not this.submit)
@@ -37,14 +42,16 @@ def open_for(this: Run, staging: Staging, mark: str | None, *, staged: bool = Tr
             folder.refuse_merged(ledger, place.output)
             lasting.keep(ledger, place.name, place.lasting)
             _reuse(this, ledger, sources)
+        standing = ledger.ask(lambda db: queries.standing(db, place.name, ledger.among))
+        if this.submit and standing.to_submit:
             kinds = ledger.ask(lambda db: queries.to_submit_by_kind(db, place.name, ledger.among))
             refuse_unpriced(place, options, kinds)
             if options.rebuild_ledger:
-                refuse_after_rebuild(place, sum(kinds.values()))
+                refuse_after_rebuild(place, standing.to_submit)
     except BaseException:
         ledger.close()
         raise
-    return ledger
+    return ledger, standing
 
 
 def _reuse(this: Run, ledger: Ledger, sources: Sequence[reusing.Source]) -> None:

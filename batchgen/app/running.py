@@ -84,10 +84,10 @@ async def run(
             )
         wait = options.wait_lock
         async with lock.hold(place.output, place.ledger, wait=wait, now=now, give_up=this.stopper.asked):
-            ledger = await asyncio.to_thread(open_for, this, staging, mark, staged=not unchanged)
+            ledger, standing = await asyncio.to_thread(open_for, this, staging, mark, staged=not unchanged)
             try:
                 with ground.hold(place.output) as held:
-                    return await _run_locked(this, ledger, key, held)
+                    return await _run_locked(this, ledger, standing, key, held)
             finally:
                 await asyncio.to_thread(ledger.close)
 
@@ -120,10 +120,11 @@ def _key(this: Run) -> str:
     return find_key(this.place.settings.service.api_key_env, this.options.api_key_file, warn=this.warn)
 
 
-async def _run_locked(this: Run, ledger: Ledger, key: str, held: Ground) -> RunResult:
+async def _run_locked(
+    this: Run, ledger: Ledger, standing: queries.Standing, key: str, held: Ground
+) -> RunResult:
     place = this.place
     started = asyncio.get_running_loop().time()
-    standing = await ledger.read(lambda db: queries.standing(db, place.name, ledger.among))
     event = RunStarted(
         at=this.now(),
         job_file=str(place.job_file.path),
@@ -134,7 +135,7 @@ async def _run_locked(this: Run, ledger: Ledger, key: str, held: Ground) -> RunR
         to_submit=standing.to_submit if this.submit else 0,
     )
     this.tell(event)
-    stop = await drive(this, ledger, key, held)
+    stop = await drive(this, ledger, key, held, submits=event.to_submit > 0)
     findings, written = await asyncio.to_thread(_report, this, ledger, held)
     standing = await ledger.read(lambda db: queries.standing(db, place.name, ledger.among))
     result = RunResult(

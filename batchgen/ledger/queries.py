@@ -275,7 +275,7 @@ class Stored(NamedTuple):
     """A clip that should stand in the output folder.  A plain row, as each start looks at every one."""
 
     submission: int
-    job_id: str
+    job_key: int
     file: str
     bytes: int
     sha256: str
@@ -287,9 +287,8 @@ def stored(db: sqlite3.Connection) -> Iterator[Stored]:
     last = 0
     while True:
         rows = db.execute(
-            "SELECT s.key, j.id, s.file, s.bytes, s.sha256, s.missing "
-            "FROM submissions AS s JOIN jobs AS j ON j.key = s.job "
-            "WHERE s.state = ? AND s.key > ? ORDER BY s.key LIMIT ?",
+            "SELECT key, job, file, bytes, sha256, missing FROM submissions "
+            "WHERE state = ? AND key > ? ORDER BY key LIMIT ?",
             (State.SUCCEEDED, last, _PAGE),
         ).fetchall()
         yield from map(Stored._make, rows)

@@ -127,7 +127,7 @@ async def test_a_page_that_cannot_be_written_harms_no_run(house: House) -> None:
     assert house.row("狐狸")["status"] == "succeeded"
 
 
-async def _told_to_end(this: Run, *_: object) -> Stop | None:
+async def _told_to_end(this: Run, *_: object, **__: object) -> Stop | None:
     """A run in which nothing happens but a signal."""
     this.stopper.ask("SIGINT")
     return this.stopper.stop

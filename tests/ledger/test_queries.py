@@ -137,7 +137,11 @@ async def test_every_stored_clip_is_known(desk: Desk) -> None:
     desk.has(job("a", "after"), regenerate_changed=True)
     await desk.deliver("a", "t3", 3)
     stored = desk.ledger.ask(lambda db: list(queries.stored(db)))
-    assert [(one.job_id, one.file, one.bytes, one.missing) for one in stored] == [
+    ids = [
+        record.id
+        for record in desk.ledger.ask(lambda db: queries.records_of(db, [one.job_key for one in stored]))
+    ]
+    assert [(id_, one.file, one.bytes, one.missing) for id_, one in zip(ids, stored, strict=True)] == [
         ("a", "superseded/a.1.mp4", 1001, False),
         ("b", "videos/b.mp4", 1002, False),
         ("a", "videos/a.mp4", 1003, False),

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -165,7 +166,7 @@ async def busy(desk: Desk) -> None:
     missing = [
         one.submission
         for one in desk.ledger.ask(lambda db: list(queries.stored(db)))
-        if one.job_id == "missing"
+        if desk.ledger.ask(partial(queries.record, key=one.job_key)).id == "missing"
     ]
     desk.ledger.change(lambda db: orders.note_missing(db, missing, []))
 
