@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from batchgen.errors import Braked, JobFileError, LedgerNotWritable
 from batchgen.ledger import orders, queries
 from batchgen.ledger.reconcile import Reconciled, is_accident
-from batchgen.model import Charged, Reason, Source
+from batchgen.model import Charged, Reason, Request, Source
 from ledger.workshop import BUSY, JOB_FILE, SENSITIVE, Desk, job, nameless, reconcile
 
 
@@ -34,6 +36,60 @@ def whole(desk: Desk) -> list[tuple[object, ...]]:
 
 
 # --- coming and going -----------------------------------------------------------------------------------
+
+WRITTEN_OUT = Request(prompt="a", duration=6, resolution="768P")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"id": "A"},
+        {"explicit_id": False},
+        {"request": WRITTEN_OUT, "digest": WRITTEN_OUT.digest()},
+        {"request": Request(prompt="a", duration=10)},
+        {"digest": "of another version"},
+        {"metadata": {"scene": "library"}},
+        {"source": Source(file="prompts.csv", line=1)},
+        {"source": Source(file="jobs.yaml", line=2)},
+        {"warnings": ("an unknown camera command",)},
+        {"edition": "2026-07-31"},
+        {"filename": "foxes/a.mp4"},
+    ],
+    ids="+".join,
+)
+def test_whatever_alone_is_edited_comes_into_the_ledger(
+    desk: Desk, tmp_path: Path, edit: dict[str, Any]
+) -> None:
+    """A job that stays has all that a new one would have."""
+    before, after = job("a"), replace(job("a"), **edit)
+    fresh = Desk(tmp_path / "fresh.sqlite3")
+    try:
+        fresh.has(after)
+        desk.has(before)
+        assert whole(desk) != whole(fresh)
+        for made in (after, before, after):
+            desk.has(made)
+        assert whole(desk) == whole(fresh)
+    finally:
+        fresh.ledger.close()
+
+
+async def test_a_job_that_comes_back_as_it_was_is_in_the_file_again(desk: Desk) -> None:
+    """To the letter, and at its old place."""
+    desk.has("a")
+    await desk.deliver("a", "t1", 1)
+    before = whole(desk)
+    desk.has()
+    assert whole(desk) != before
+    desk.has("a")
+    assert whole(desk) == before
+
+
+def test_a_job_that_only_moves_gets_its_place(desk: Desk) -> None:
+    """Nothing else of it has changed."""
+    desk.has("a", "b")
+    desk.has("b", "a")
+    assert to_submit(desk) == ["b", "a"]
 
 
 async def test_new_jobs_wait_in_the_order_of_the_file(desk: Desk) -> None:
