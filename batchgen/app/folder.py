@@ -6,9 +6,13 @@ import hashlib
 import itertools
 import os
 import stat
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 from batchgen.app.place import LEDGER
 from batchgen.errors import ConfigError, FolderNotWritable, LedgerError
@@ -88,6 +92,16 @@ class Scan:
     number: int
 
 
+@dataclass(slots=True, kw_only=True)
+class Look:
+    """What of the stored clips is not as the ledger says; submissions and jobs by their keys."""
+
+    number: int = 0  # of clips that are missing or damaged
+    jobs: list[int] = field(default_factory=list)  # the first few of theirs
+    gone: list[int] = field(default_factory=list)  # to be noted as missing or damaged
+    back: list[int] = field(default_factory=list)  # to be noted as whole again
+
+
 _SHOWN = 5
 
 
@@ -96,23 +110,48 @@ def scan_clips(ledger: Ledger, output: Path, *, thorough: bool = False) -> Scan:
 
     By its size; ``thorough`` reads every clip and compares the hash too.
     """
-    jobs: list[int] = []
-    number = 0
-    gone: list[int] = []
-    back: list[int] = []
+    return note(ledger, look_at_clips(ledger, output, thorough=thorough))
+
+
+def look_at_clips(
+    ledger: Ledger, output: Path, *, thorough: bool = False, given_up: Callable[[], bool] = lambda: False
+) -> Look:
+    """The comparison alone: it only reads, and so may go on beside what is written.  Blocks."""
+    found = Look()
     for clip in ledger.ask(queries.stored):
         path = f"{output}/{clip.file}"  # for very many a Path each would cost more than looking
         whole = has_size(path, clip.bytes) and (not thorough or _has_hash(Path(path), clip.sha256))
         if not whole:
-            number += 1
-            if len(jobs) < _SHOWN:
-                jobs.append(clip.job_key)
+            found.number += 1
+            if len(found.jobs) < _SHOWN:
+                found.jobs.append(clip.job_key)
         if whole == clip.missing:
-            (back if whole else gone).append(clip.submission)
-    if gone or back:
-        ledger.change(lambda db: orders.note_missing(db, gone, back))
-    missing = ledger.ask(lambda db: queries.records_of(db, jobs))
-    return Scan(missing=tuple(record.id for record in missing), number=number)
+            (found.back if whole else found.gone).append(clip.submission)
+        if given_up():
+            break
+    return found
+
+
+@contextmanager
+def looking(ledger: Ledger, output: Path, *, thorough: bool) -> Iterator[Future[Look]]:
+    """Look at the clips in a thread, beside what is done inside; if that fails the look is given up.
+
+    It has the ledger's reading connection to itself until the result is taken.
+    """
+    given_up = Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="batchgen-clips") as thread:
+        try:
+            yield thread.submit(look_at_clips, ledger, output, thorough=thorough, given_up=given_up.is_set)
+        finally:
+            given_up.set()
+
+
+def note(ledger: Ledger, look: Look) -> Scan:
+    """Write down what was found."""
+    if look.gone or look.back:
+        ledger.change(lambda db: orders.note_missing(db, look.gone, look.back))
+    missing = ledger.ask(lambda db: queries.records_of(db, look.jobs))
+    return Scan(missing=tuple(record.id for record in missing), number=look.number)
 
 
 def _has_hash(path: Path, sha256: str) -> bool:

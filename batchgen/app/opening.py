@@ -31,13 +31,15 @@ def open_for(
     sources = [reusing.source_of(folder, place) for folder in options.reuse_from]
     ledger = open_ledger(place, options, this.now(), this.warn, visit=not this.submit)
     try:
-        try:
-            _bring_in(this, ledger, staging, mark, staged=staged)
-        except Braked as brake:
-            if this.submit:
-                raise
-            this.warn(f"{brake}; until a run has accepted them with --accept-new the old jobs count")
-        tidy(this, ledger, sources)
+        with folder.looking(ledger, place.output, thorough=options.restore_missing) as look:
+            try:
+                _bring_in(this, ledger, staging, mark, staged=staged)
+            except Braked as brake:
+                if this.submit:
+                    raise
+                this.warn(f"{brake}; until a run has accepted them with --accept-new the old jobs count")
+            clips = look.result()
+        tidy(this, ledger, sources, clips)
         if this.submit:
             folder.refuse_merged(ledger, place.output)
             lasting.keep(ledger, place.name, place.lasting)

@@ -13,10 +13,10 @@ from batchgen.settings import OnUnknown
 _SHOWN = 5
 
 
-def tidy(this: Run, ledger: Ledger, sources: Sequence[Source]) -> None:
+def tidy(this: Run, ledger: Ledger, sources: Sequence[Source], clips: folder.Look) -> None:
     """What the last run left open, and what the user's standing orders say of it.
 
-    ``sources``: folders from which clips may be taken.
+    ``sources``: folders from which clips may be taken; ``clips``: what was found of those that should stand.
     """
     place, options = this.place, this.options
     interrupted = ledger.change(orders.interrupted)
@@ -32,7 +32,7 @@ def tidy(this: Run, ledger: Ledger, sources: Sequence[Source]) -> None:
         again = ledger.change(lambda db: orders.resubmit_unknown(db, place.name, ledger.among))
         if again:
             this.warn(f"ordered again by on_unknown: resubmit: {_few(again)}")
-    scan = folder.scan_clips(ledger, place.output, thorough=options.restore_missing)
+    scan = folder.note(ledger, clips)
     if scan.number and options.restore_missing:
         folder.set_damaged_aside(ledger, place.output)
         ledger.change(orders.restore_missing)
