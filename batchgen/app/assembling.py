@@ -20,7 +20,7 @@ from batchgen.download import FolderStore
 from batchgen.download.fetch import HttpFetcher, video_session
 from batchgen.hailuo.client import Hailuo
 from batchgen.ledger import Ledger, LedgerBook, queries, task_times
-from batchgen.ledger.book import Account
+from batchgen.ledger.intending import Account
 from batchgen.ledger.spending import Purse, begin_run
 from batchgen.pace import WINDOW, SubmissionPace
 from batchgen.pipeline.run import Parts, Pipeline, Rules

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
 
 from batchgen.errors import IllegalTransition, OutcomeUnknown
 from batchgen.ledger import task_times
-from batchgen.ledger.changes import question, statement
+from batchgen.ledger.changes import statement
 from batchgen.ledger.database import Ledger
-from batchgen.ledger.layout import IS_FANNED
+from batchgen.ledger.intending import Account, intend
 from batchgen.ledger.orders import RESUBMITTABLE, order_anew
-from batchgen.ledger.placing import check, fix_file
-from batchgen.ledger.queries import SUBMITTABLE
-from batchgen.ledger.rows import (
-    from_request,
-    sure_time,
-    to_json,
-    to_order,
-    to_time,
-)
-from batchgen.ledger.spending import Purse, Till
+from batchgen.ledger.placing import check
+from batchgen.ledger.rows import sure_time, to_json, to_order, to_time
+from batchgen.ledger.spending import Purse
 from batchgen.model import (
     Charged,
     Clip,
@@ -42,15 +35,6 @@ from batchgen.settings import Budget
 _OTHER_OWNER = "UNIQUE constraint failed: submissions.origin, submissions.task_id"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """In whose name submissions are made: a label, the service's origin, the key's salted fingerprint."""
-
-    name: str
-    origin: str
-    key_print: str
-
-
 class LedgerBook:
     """The ``Book`` of a run, in one account's name."""
 
@@ -60,7 +44,7 @@ class LedgerBook:
         """``purse``: from which budget submissions are paid; without one nothing is capped."""
         self._ledger, self._account, self._now = ledger, account, now
         self._minute = self._today = ""
-        self._intents = partial(_intend, account, purse or Purse(budget=Budget(), run=0))
+        self._intents = partial(intend, account, purse or Purse(budget=Budget(), run=0))
 
     async def intend(self, order: Order) -> Submission | None:
         """Write down that the POST is the very next step; ``None`` when the job is no longer pending."""
@@ -257,60 +241,6 @@ def update(db: sqlite3.Connection, key: int, columns: Mapping[str, str | int | N
 def _update_of(names: tuple[str, ...]) -> str:
     """The same text each time, so that SQLite's prepared statement is found again."""
     return f"UPDATE submissions SET {', '.join(f'{name} = ?' for name in names)} WHERE key = ?"
-
-
-# Each of a job's changes is a handful of microseconds, so what one statement can tell is not asked for by two.
-_PENDING = question(f"""
-SELECT key, id, request, digest, order_reason, file, filename, {IS_FANNED} AS fanned,
-  EXISTS (SELECT 1 FROM submissions WHERE job = standing.key AND state <> 'not_accepted') AS sent_before
-FROM standing WHERE key {{asked}} AND {SUBMITTABLE}""")
-
-_INTENDED = """
-INSERT INTO submissions (state, charged, job, reason, request, digest, account, origin, key_print, intended_at,
-  run, day, price, currency)
-VALUES ('submitting', 'perhaps', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-
-_Intent = tuple[Order, str, str]  # when, and on which day
-
-
-def _intend(
-    account: Account, purse: Purse, db: sqlite3.Connection, intents: Sequence[_Intent]
-) -> Sequence[Submission | None]:
-    pending = {job[0]: job for job in _PENDING(db, [order.key for order, _, _ in intents])}
-    till = Till(db, purse)
-    submissions: list[Submission | None] = []
-    for intent in intents:
-        job = pending.pop(intent[0].key, None)  # of two intents for one job the second finds none
-        submissions.append(None if job is None else _send(db, account, till, intent, job))
-    return submissions
-
-
-def _send(
-    db: sqlite3.Connection, account: Account, till: Till, intent: _Intent, job: sqlite3.Row
-) -> Submission:
-    order, at, day = intent
-    key, id_, written, digest, reason, file, _, fanned, sent_before = job
-    request = order.request if written == order.written else from_request(written)
-    payment = till.pay(request, day)
-    if file is None:
-        fix_file(db, job, fanned=fanned)
-    sent = (key, reason, written, digest)
-    to_whom = (account.name, account.origin, account.key_print)
-    paid = (payment.run, payment.day, payment.price, payment.currency)
-    submission = db.execute(_INTENDED, (*sent, *to_whom, at, *paid)).lastrowid
-    assert submission is not None  # noqa: S101  an insert has one
-    return Submission(
-        key=submission,
-        job_key=key,
-        job_id=id_,
-        state=State.SUBMITTING,
-        request=request,
-        account=account.name,
-        origin=account.origin,
-        key_print=account.key_print,
-        submitted_at=sure_time(at),
-        first=not sent_before,
-    )
 
 
 def _resubmit(db: sqlite3.Connection, submission: Submission) -> Order | None:

@@ -37,7 +37,19 @@ def statement(sql: str, *names: str) -> Kind[Sequence[Value], None]:
     single = sql.format(source="", **{name: f"?{number}" for number, name in enumerate(names, 1)})
     rows = ", ".join([f"({', '.join('?' * len(names))})"] * TOGETHER)
     update = sql.format(source="FROM new", **{name: f"new.{name}" for name in names})
-    many = f"WITH new ({', '.join(names)}) AS (VALUES {rows}) {update}"
+    return _in_portions(single, f"WITH new ({', '.join(names)}) AS (VALUES {rows}) {update}")
+
+
+def insertion(sql: str, row: str) -> Kind[Sequence[Value], None]:
+    """The kind of those changes that add one row each, as ``row`` writes it, with a value for each ``?`` in it.
+
+    ``{rows}`` stands in ``sql``.  The first value is the key of what is added.
+    """
+    return _in_portions(sql.format(rows=row), sql.format(rows=", ".join([row] * TOGETHER)))
+
+
+def _in_portions(single: str, many: str) -> Kind[Sequence[Value], None]:
+    """As many changes as there are, with the statement for many as far as it goes."""
 
     def change(db: sqlite3.Connection, changes: Sequence[Sequence[Value]]) -> Sequence[None]:
         for start in range(0, len(changes), TOGETHER):

@@ -25,6 +25,22 @@ def fix_file(db: sqlite3.Connection, job: sqlite3.Row, *, fanned: bool) -> str:
 
 _NAME = "UPDATE OR IGNORE jobs SET file = ?, file_folded = ? WHERE key = ?"
 
+
+def fix_files(db: sqlite3.Connection, jobs: Sequence[sqlite3.Row], *, fanned: bool) -> None:
+    """Fix the names of many clips; hardly ever is an obvious one taken."""
+    names = [clip_name(job["id"], job["filename"], fanned=fanned) for job in jobs]
+    try:
+        _NAMES(db, [(job["key"], name, folded(name)) for job, name in zip(jobs, names, strict=True)])
+    except sqlite3.IntegrityError:
+        for job in jobs:
+            fix_file(db, job, fanned=fanned)
+
+
+_NAMES = statement(
+    "UPDATE jobs SET file = {file}, file_folded = {file_folded} {source} WHERE jobs.key = {key}",
+    *("key", "file", "file_folded"),
+)
+
 _CHECKED = statement(
     """
 UPDATE submissions SET bytes = {bytes}, sha256 = {sha256}, video = {video}, file = {file}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -40,10 +40,11 @@ def begin_run(db: sqlite3.Connection) -> int:
 
 
 class Till:
-    """Pays for one submission after the other in one transaction; each must be written down before the next."""
+    """Pays for one submission after the other in one transaction."""
 
-    def __init__(self, db: sqlite3.Connection, purse: Purse) -> None:
-        self._db, self._purse = db, purse
+    def __init__(self, db: sqlite3.Connection, purse: Purse, write_down: Callable[[], None]) -> None:
+        """``write_down`` is called before each look at what is spent: all that was paid for must be in it."""
+        self._db, self._purse, self._write_down = db, purse, write_down
         self._left = 0.0  # so many more of the same price, on the same day, fit without another look
         self._price: Decimal | None = None
         self._payment = Payment(run=purse.run, day="", price=None, currency=None)
@@ -52,10 +53,18 @@ class Till:
         """What one more submission costs.  Raises BudgetReached when it would go past a cap."""
         price = price_of(self._purse.budget, request)
         if self._left < 1 or day != self._payment.day or price != self._price:
-            self._left = _room(self._db, self._purse, price, day)
+            self._left = self._room(price, day)
             self._price, self._payment = price, _payment(self._purse, price, day)
         self._left -= 1
         return self._payment
+
+    def _room(self, price: Decimal | None, day: str) -> float:
+        """How many more of this price fit below every cap: at least one.  Raises BudgetReached."""
+        caps = _caps(self._purse.budget)
+        if all(cap.cost is None and cap.clips is None for cap in caps):
+            return math.inf
+        self._write_down()
+        return _room(caps, _spent_so_far(self._db, self._purse, day), price, self._purse.budget.currency)
 
 
 def _payment(purse: Purse, price: Decimal | None, day: str) -> Payment:
@@ -64,14 +73,10 @@ def _payment(purse: Purse, price: Decimal | None, day: str) -> Payment:
     return Payment(run=purse.run, day=day, price=to_micros(price), currency=purse.budget.currency)
 
 
-def _room(db: sqlite3.Connection, purse: Purse, price: Decimal | None, day: str) -> float:
-    """How many more of this price fit below every cap: at least one.  Raises BudgetReached."""
-    caps = _caps(purse.budget)
-    if all(cap.cost is None and cap.clips is None for cap in caps):
-        return math.inf
-    spent = _spent_so_far(db, purse, day)
+def _room(caps: Sequence[Cap], spent: Sequence[Spent], price: Decimal | None, currency: str) -> float:
+    """Below the caps, of which so much is spent.  Raises BudgetReached."""
     for cap, so_far, what in zip(caps, spent, _WHAT, strict=True):
-        why = reached(cap, so_far, price, what=what, currency=purse.budget.currency)
+        why = reached(cap, so_far, price, what=what, currency=currency)
         if why is not None:
             raise BudgetReached(why)
     return min(room(cap, so_far, price) for cap, so_far in zip(caps, spent, strict=True))

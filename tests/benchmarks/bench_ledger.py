@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from batchgen.ledger import Ledger, LedgerBook, Staging, queries
-from batchgen.ledger.book import Account
+from batchgen.ledger.intending import Account
 from batchgen.ledger.spending import Purse
 from batchgen.model import Clip, Generated, Job, Order, Request, Source, VideoFacts
 from batchgen.settings import Budget, Cap

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from batchgen.ledger import LedgerBook, queries
-from batchgen.ledger.book import Account
+from batchgen.ledger.intending import Account
 from batchgen.model import Clip, Generated, Links, Request, Running, Submission, TaskState
 from batchgen.pace import SubmissionPace
 from batchgen.pipeline import Stop, StopKind

@@ -16,7 +16,7 @@ import asyncio, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from batchgen.ledger import Ledger, LedgerBook, queries
-from batchgen.ledger.book import Account
+from batchgen.ledger.intending import Account
 
 def now():
     return datetime.now(UTC)

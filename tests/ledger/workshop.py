@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from batchgen.ledger import Ledger, LedgerBook, Staging, queries
-from batchgen.ledger.book import Account
+from batchgen.ledger.intending import Account
 from batchgen.ledger.reconcile import Reconciled
 from batchgen.model import (
     Charged,

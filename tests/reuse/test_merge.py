@@ -16,7 +16,7 @@ from batchgen.app.folder import refuse_merged
 from batchgen.app.merging import Merged, merge
 from batchgen.errors import BatchgenError, ConfigError, FolderBusy, LedgerError
 from batchgen.ledger import Ledger, joining, layout
-from batchgen.ledger.book import Account
+from batchgen.ledger.intending import Account
 from batchgen.ledger.portions import Shard, clip_name
 from batchgen.model import Charged, Job
 from reuse.folders import Folder, clip_of, content
