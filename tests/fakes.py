@@ -360,7 +360,7 @@ class FakeBook:
         submission = self._submission(
             one, state, task_id=f"task of {one.id}", file_id=f"file of {one.id}" if generated else ""
         )
-        submission = replace(submission, submitted_at=now() - timedelta(seconds=ago))
+        submission = submission._replace(submitted_at=now() - timedelta(seconds=ago))
         self.rows[submission.key] = Row(submission, state)
         return submission
 
@@ -520,7 +520,7 @@ class FakeBook:
 
     async def _durable(self, what: str, submission: Submission, **news: object) -> Submission:
         row = self.rows[submission.key]
-        row.submission = replace(submission, **{"state": row.state, **news})  # type: ignore[arg-type]
+        row.submission = submission._replace(**{"state": row.state, **news})  # type: ignore[arg-type]
         told = row.submission
         await asyncio.sleep(self.latency)
         self.log.add(what, submission.job_id)

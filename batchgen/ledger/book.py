@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
 
@@ -74,13 +73,7 @@ class LedgerBook:
             raise OutcomeUnknown(
                 "task_id", f"the service gave a task id that another submission has: {task_id}"
             ) from error
-        return _moved(
-            submission,
-            State.SUBMITTED,
-            task_id=task_id,
-            submitted_at=sure_time(at),
-            not_found_since=submission.not_found_since,
-        )
+        return submission._replace(state=State.SUBMITTED, task_id=task_id, submitted_at=sure_time(at))
 
     async def not_accepted(self, submission: Submission, fault: Fault) -> None:
         """Proven that nothing was made: the job is pending again."""
@@ -102,7 +95,7 @@ class LedgerBook:
         """The task has ended well; the clip waits to be fetched."""
         at = to_time(self._now())
         await self._ledger.make(_GENERATED, (submission.key, news.file_id, news.width, news.height, at))
-        return _moved(submission, State.GENERATED, file_id=news.file_id)
+        return submission._replace(state=State.GENERATED, file_id=news.file_id, not_found_since=None)
 
     async def failed(self, submission: Submission, fault: Fault, charged: Charged) -> None:
         """The task has ended badly, or is gone for good."""
@@ -111,12 +104,12 @@ class LedgerBook:
     async def not_found(self, submission: Submission, at: datetime) -> Submission:
         """The service does not know the task or file: the first time is kept, nothing is concluded."""
         await self._set(submission, not_found_since=to_time(at))
-        return replace(submission, not_found_since=at)
+        return submission._replace(not_found_since=at)
 
     async def found(self, submission: Submission) -> Submission:
         """The service knows it after all."""
         await self._set(submission, not_found_since=None, **_fault_columns(None))
-        return replace(submission, not_found_since=None)
+        return submission._replace(not_found_since=None)
 
     async def checked(self, submission: Submission, clip: Clip) -> Placement:
         """A whole clip is on disk; the answer says which name it gets, as the next step."""
@@ -154,35 +147,6 @@ class LedgerBook:
 
     async def _set(self, submission: Submission, **columns: str | int | None) -> None:
         await self._ledger.write(lambda db: update(db, submission.key, columns))
-
-
-def _moved(
-    submission: Submission,
-    state: State,
-    *,
-    task_id: str | None = None,
-    file_id: str | None = None,
-    submitted_at: datetime | None = None,
-    not_found_since: datetime | None = None,
-) -> Submission:
-    """The submission in its next state.  Spelt out, as ``replace`` of so many fields costs twice as much."""
-    return Submission(
-        key=submission.key,
-        job_key=submission.job_key,
-        job_id=submission.job_id,
-        state=state,
-        request=submission.request,
-        account=submission.account,
-        origin=submission.origin,
-        key_print=submission.key_print,
-        submitted_at=submission.submitted_at if submitted_at is None else submitted_at,
-        task_id=submission.task_id if task_id is None else task_id,
-        file_id=submission.file_id if file_id is None else file_id,
-        first=submission.first,
-        current=submission.current,
-        not_found_since=not_found_since,
-        checked=submission.checked,
-    )
 
 
 _NO_FAULT = "fault_code = NULL, fault_message = NULL, fault_stage = NULL"

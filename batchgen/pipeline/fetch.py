@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -243,7 +243,7 @@ class Downloads:
             lambda: parts.fetcher.fetch(links, part, submission.task_id, first=first, received=place.leave)
         )
         placement = await parts.book.checked(submission, clip)
-        wanted.submission = replace(submission, checked=clip)
+        wanted.submission = submission._replace(checked=clip)
         await self._name(submission, clip, placement, part)
 
     async def _name(self, submission: Submission, clip: Clip, placement: Placement, part: Path) -> None:

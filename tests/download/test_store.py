@@ -8,7 +8,6 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -99,10 +98,10 @@ SUBMISSION = Submission(
 @pytest.mark.parametrize(
     ("submission", "name"),
     [
-        (replace(SUBMISSION, first=True), "狐狸-1.mp4.part"),
+        (SUBMISSION._replace(first=True), "狐狸-1.mp4.part"),
         (SUBMISSION, "狐狸-1.335492703728059.mp4.part"),
-        (replace(SUBMISSION, task_id=""), "狐狸-1.submission-7.mp4.part"),
-        (replace(SUBMISSION, task_id="../../x"), "狐狸-1.18955c7fb9b95acd.mp4.part"),
+        (SUBMISSION._replace(task_id=""), "狐狸-1.submission-7.mp4.part"),
+        (SUBMISSION._replace(task_id="../../x"), "狐狸-1.18955c7fb9b95acd.mp4.part"),
     ],
 )
 def test_each_submission_has_a_part_of_its_own(folder: Folder, submission: Submission, name: str) -> None:

@@ -355,11 +355,11 @@ async def test_a_step_changes_what_it_says_and_nothing_else(desk: Desk) -> None:
     """What a caller has noted in its submission stays there."""
     desk.has("a")
     submission = await desk.intend("a")
-    noted = replace(
-        submission, file_id="f0", first=False, current=False, not_found_since=NOON, checked=clip(1)
+    noted = submission._replace(
+        file_id="f0", first=False, current=False, not_found_since=NOON, checked=clip(1)
     )
     accepted = await desk.book.accepted(noted, "t1")
-    assert accepted == replace(noted, state=State.SUBMITTED, task_id="t1", submitted_at=accepted.submitted_at)
+    assert accepted == noted._replace(state=State.SUBMITTED, task_id="t1", submitted_at=accepted.submitted_at)
     assert accepted.submitted_at > submission.submitted_at
     generated = await desk.book.generated(accepted, Generated(file_id="f1"))
-    assert generated == replace(accepted, state=State.GENERATED, file_id="f1", not_found_since=None)
+    assert generated == accepted._replace(state=State.GENERATED, file_id="f1", not_found_since=None)

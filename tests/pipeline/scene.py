@@ -156,7 +156,7 @@ class Scene:
     @classmethod
     def checked(cls, submission: Submission) -> Submission:
         """A submission whose clip was verified before the last run ended."""
-        return replace(submission, checked=cls.clip(submission))
+        return submission._replace(checked=cls.clip(submission))
 
     @staticmethod
     def ordered(order: Order, **keys: object) -> Order:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -221,7 +220,7 @@ async def test_a_checked_clip_without_a_name_needs_no_link() -> None:
     waiting = scene.book.earlier(1, State.GENERATED)
     clip = scene.clip(waiting)
     scene.store.parts[scene.store.part(waiting)] = clip
-    scene.under_way = [replace(waiting, checked=clip)]
+    scene.under_way = [waiting._replace(checked=clip)]
     scene.service.on_retrieve = lambda _job, _n: Refused("1027", "")
     await scene.run()
     assert scene.book.of("job-1")[-1].state is State.SUCCEEDED

@@ -6,7 +6,6 @@ import asyncio
 import math
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from statistics import fmean
@@ -348,9 +347,9 @@ async def test_gone_for_good(
     """Only after a day of "not found" in which other tasks of the same account answered."""
     scene = Scene(jobs=2 if others else 1, limits=Limits(download_patience=60.0))
     submission = scene.book.earlier(1, state, ago=hours * 3600)
-    submission = replace(submission, not_found_since=now() - timedelta(hours=hours))
+    submission = submission._replace(not_found_since=now() - timedelta(hours=hours))
     if not same_key:
-        submission = replace(submission, key_print="another")
+        submission = submission._replace(key_print="another")
     scene.under_way = [submission]
     scene.service.task_time = lambda _job: 10.0
     scene.service.on_query = lambda job, _n: MISSING if job == "job-1" else None
