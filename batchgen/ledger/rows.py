@@ -76,6 +76,7 @@ def from_request(text: str) -> Request:
     return Request(**json.loads(text))
 
 
+@lru_cache(_FEW)
 def to_video(video: VideoFacts) -> str:
     """What a clip says of itself, as JSON."""
     return to_json(
