@@ -28,10 +28,9 @@ _NAME = "UPDATE OR IGNORE jobs SET file = ?, file_folded = ? WHERE key = ?"
 
 def fix_files(db: sqlite3.Connection, jobs: Sequence[sqlite3.Row], *, fanned: bool) -> None:
     """Fix the names of many clips; hardly ever is an obvious one taken."""
-    names = [clip_name(job["id"], job["filename"], fanned=fanned) for job in jobs]
     try:
-        _NAMES(db, [(job["key"], name, folded(name)) for job, name in zip(jobs, names, strict=True)])
-    except sqlite3.IntegrityError:
+        _NAMES(db, [_named(job, fanned=fanned) for job in jobs])
+    except sqlite3.IntegrityError:  # what is made already is made again, and comes to the same
         for job in jobs:
             fix_file(db, job, fanned=fanned)
 
@@ -54,6 +53,11 @@ SELECT s.key, jobs.id, jobs.file, EXISTS (
 FROM submissions AS s JOIN jobs ON jobs.key = s.job WHERE s.key {asked}""")
 
 
+def _named(job: sqlite3.Row, *, fanned: bool) -> Sequence[str | int]:
+    name = clip_name(job["id"], job["filename"], fanned=fanned)
+    return job["key"], name, folded(name)
+
+
 def check(db: sqlite3.Connection, clips: Sequence[tuple[Submission, Clip]]) -> Sequence[Placement]:
     """Write clips down and give them their names; a name depends on the other clips of the same job."""
     if len({submission.job_key for submission, _ in clips}) < len(clips):
@@ -69,7 +73,8 @@ def _columns(submission: Submission, clip: Clip, placement: Placement) -> Sequen
 
 
 def _place(db: sqlite3.Connection, submission: Submission, job: sqlite3.Row) -> Placement:
-    return _among_others(db, submission, job) if job["has_others"] else Placement(file=job["file"])
+    _, _, file, has_others = job
+    return _among_others(db, submission, job) if has_others else Placement(file=file)
 
 
 def _among_others(db: sqlite3.Connection, submission: Submission, job: sqlite3.Row) -> Placement:

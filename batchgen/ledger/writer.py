@@ -17,7 +17,7 @@ import operator
 import queue
 import sqlite3
 import threading
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from batchgen.errors import IllegalTransition, LedgerNotWritable
 from batchgen.ledger.anchor import Anchor
@@ -35,14 +35,12 @@ V = TypeVar("V")
 MAX_BATCH = 512
 
 
-class _Waiting(NamedTuple):
-    kind: Kind[Any, Any]  # each takes and gives its own
-    about: object
-    may_wait: bool
-    future: asyncio.Future[Any]
+#: A change that waits: of which kind (each takes and gives its own), about what, may it wait, and who waits for it.
+#: A plain tuple, as one is made for each change.
+_Waiting: TypeAlias = tuple[Kind[Any, Any], object, bool, asyncio.Future[Any]]
 
-
-_kind_of = operator.attrgetter("kind")
+_kind_of = operator.itemgetter(0)
+_may_wait = operator.itemgetter(2)
 
 
 class GroupWriter:
@@ -70,7 +68,7 @@ class GroupWriter:
         if self._closed:
             raise LedgerNotWritable("the ledger is closed")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._company.join(_Waiting(kind, about, may_wait, future), urgent=urgent)
+        self._company.join((kind, about, may_wait, future), urgent=urgent)
         return future
 
     async def close(self) -> None:
@@ -90,8 +88,7 @@ class GroupWriter:
 
     def _deliver(self, batch: list[_Waiting], outcomes: list[object]) -> None:
         """Tell everybody who still waits; one call on the loop for all of them."""
-        for waiting, outcome in zip(batch, outcomes, strict=True):
-            future = waiting.future
+        for (_, _, _, future), outcome in zip(batch, outcomes, strict=True):
             if future.done():
                 continue
             if isinstance(outcome, Exception):
@@ -113,8 +110,8 @@ class GroupWriter:
                 if not lacks_room(error):
                     return [_not_writable(error) for _ in batch]
                 failure = error
-        made = iter(self._on_reserve([waiting for waiting in batch if not waiting.may_wait]))
-        return [_not_writable(failure) if waiting.may_wait else next(made) for waiting in batch]
+        made = iter(self._on_reserve([waiting for waiting in batch if not _may_wait(waiting)]))
+        return [_not_writable(failure) if _may_wait(waiting) else next(made) for waiting in batch]
 
     def _on_reserve(self, batch: list[_Waiting]) -> list[object]:
         """Write what has happened, with as much of the reserve as that takes."""
@@ -161,7 +158,7 @@ def _together(connection: sqlite3.Connection, batch: list[_Waiting]) -> list[obj
     outcomes: list[object] = []
     try:
         for kind, run in itertools.groupby(batch, _kind_of):
-            changes = [waiting.about for waiting in run]
+            changes = [about for _, about, _, _ in run]
             made = kind(connection, changes)
             if len(made) != len(
                 changes
@@ -179,9 +176,10 @@ def _together(connection: sqlite3.Connection, batch: list[_Waiting]) -> list[obj
 
 def _attempt(connection: sqlite3.Connection, waiting: _Waiting) -> object:
     """One change under a savepoint: its result, or the error with which it alone fails."""
+    kind, about, _, _ = waiting
     connection.execute("SAVEPOINT change")
     try:
-        (outcome,) = waiting.kind(connection, (waiting.about,))
+        (outcome,) = kind(connection, (about,))
     except sqlite3.IntegrityError as error:
         outcome = IllegalTransition(str(error))
         outcome.__cause__ = error
