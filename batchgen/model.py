@@ -231,8 +231,6 @@ class Submission(NamedTuple):
     job_id: str
     state: State
     request: Request
-    account: str
-    origin: str
     key_print: str  # a salted fingerprint of the API key
     submitted_at: datetime
     task_id: str = ""  # empty while the service has not told one

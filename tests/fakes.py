@@ -489,8 +489,6 @@ class FakeBook:
             job_id=one.id,
             state=state,
             request=one.request,
-            account="main",
-            origin="https://service.invalid",
             key_print=KEY_PRINT,
             submitted_at=now(),
             task_id=task_id,

@@ -45,7 +45,8 @@ def intend(
         if job is None:
             submissions.append(None)
             continue
-        request = order.request if job["request"] == order.written else from_request(job["request"])
+        written = job[2]
+        request = order.request if written == order.written else from_request(written)
         submissions.append(sheet.note(job, request, at, till.pay(request, day)))
     sheet.write_down()
     return submissions
@@ -77,8 +78,6 @@ class _Sheet:
             job_id=id_,
             state=State.SUBMITTING,
             request=request,
-            account=account.name,
-            origin=account.origin,
             key_print=account.key_print,
             submitted_at=sure_time(at),
             first=not sent_before,

@@ -52,7 +52,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def to_time(moment: datetime) -> str:
     """An aware moment as ISO 8601 in UTC, to the millisecond; such texts sort as the moments do."""
     since = moment - _EPOCH
-    return f"{_second(since.days, since.seconds)}.{since.microseconds // 1000:03}+00:00"
+    return _second(since.days, since.seconds) + _MILLISECOND[since.microseconds // 1000]
+
+
+_MILLISECOND = tuple(f".{number:03}+00:00" for number in range(1000))
 
 
 @lru_cache(maxsize=16)
@@ -116,8 +119,6 @@ def to_submission(row: sqlite3.Row) -> Submission:
         job_id=row["job_id"],
         state=State(row["state"]),
         request=from_request(row["request"]),
-        account=row["account"],
-        origin=row["origin"],
         key_print=row["key_print"],
         submitted_at=sure_time(row["submitted_at"] or row["intended_at"]),
         task_id=row["task_id"] or "",

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from ledger.workshop import ACCOUNT, ORIGIN, Desk
+from ledger.workshop import ACCOUNT, Desk
 
 from batchgen.download import FolderStore
 from batchgen.download.fetch import HttpFetcher, video_session
@@ -152,8 +152,6 @@ def _submission(number: int) -> Submission:
         job_id=f"clip-{number}",
         state=State.GENERATED,
         request=Request(prompt="x"),
-        account=ACCOUNT.name,
-        origin=ORIGIN,
         key_print=ACCOUNT.key_print,
         submitted_at=NOON,
         task_id=f"task-{number}",

@@ -86,8 +86,6 @@ SUBMISSION = Submission(
     job_id="狐狸-1",
     state=State.GENERATED,
     request=Request(prompt="x"),
-    account="default",
-    origin="https://www.dmxapi.cn",
     key_print="",
     submitted_at=datetime(2025, 11, 18, tzinfo=UTC),
     task_id="335492703728059",
