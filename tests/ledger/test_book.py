@@ -250,7 +250,7 @@ async def test_submissions_of_a_job_know_which_is_first_and_which_is_current(des
         ("t1", True, False),
         ("t2", False, True),
     ]
-    assert second.request == way[1].request
+    assert second == way[1]
     assert [attempt.reason for attempt in desk.record("a").attempts] == [Reason.FIRST, Reason.RETRY]
 
 
@@ -329,6 +329,18 @@ async def test_of_many_at_once_only_a_wrong_one_is_refused(desk: Desk) -> None:
     assert [n for n, answer in enumerate(answers) if isinstance(answer, Exception)] == [20]
     assert isinstance(answers[20], OutcomeUnknown)
     assert sorted(desk.statuses().values()) == ["submitted"] * 39 + ["submitting"]
+
+
+async def test_submissions_of_one_commit_know_their_keys(desk: Desk) -> None:
+    """They come behind all that there were, and each belongs to the job that it names."""
+    ids = [f"j{n}" for n in range(40)]
+    desk.has("first", *ids)
+    await desk.intend("first")
+    answers = await asyncio.gather(*(desk.book.intend(desk.order(id_)) for id_ in ids))
+    found = [(one.key, one.job_id) for one in answers if one is not None]
+    assert found == list(enumerate(ids, 2))
+    joined = "submissions AS s JOIN jobs AS j ON j.key = s.job"
+    assert desk.look(f"SELECT s.key, id FROM {joined} WHERE s.key > 1 ORDER BY s.key") == found  # noqa: S608  likewise
 
 
 async def test_two_intents_for_one_job_in_one_commit_send_it_once(desk: Desk) -> None:

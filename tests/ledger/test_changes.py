@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from batchgen.ledger.changes import TOGETHER, one_by_one, question, statement
+from batchgen.ledger.changes import TOGETHER, insertion, one_by_one, question, statement
 
 NUMBERS = [0, 1, 2, TOGETHER - 1, TOGETHER, TOGETHER + 1, 3 * TOGETHER]
 put = statement(
     "UPDATE notes SET text = {text}, n = {n} {source} WHERE notes.key = {key}", "key", "n", "text"
 )
+add = insertion("INSERT INTO notes (text, key, n) VALUES {rows}", row="('new', ?, ?)")
 find = question("SELECT key, text FROM notes WHERE key {asked} AND text <> 'no'")
 
 
@@ -47,6 +48,29 @@ def test_very_many_need_few_statements(db: sqlite3.Connection) -> None:
     seen = statements(db)
     put(db, [(key, key, "x") for key in range(2 * TOGETHER + 3)])
     assert len(seen) == 2 + 3
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_each_row_that_is_added_has_its_own_values(db: sqlite3.Connection, number: int) -> None:
+    """However many come."""
+    assert list(add(db, [(1000 + key, key) for key in range(number)])) == [None] * number
+    assert db.execute("SELECT key, n, text FROM notes WHERE key >= 1000").fetchall() == [
+        (1000 + key, key, "new") for key in range(number)
+    ]
+
+
+def test_very_many_rows_need_few_statements(db: sqlite3.Connection) -> None:
+    """As changes do."""
+    seen = statements(db)
+    add(db, [(1000 + key, key) for key in range(2 * TOGETHER + 3)])
+    assert len(seen) == 2 + 3
+
+
+@pytest.mark.parametrize("number", [2, TOGETHER])
+def test_a_row_that_is_refused_is_raised(db: sqlite3.Connection, number: int) -> None:
+    """None takes the place of another."""
+    with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE constraint failed: notes\.key"):
+        add(db, [(2000 - max(1, key), key) for key in range(number)])
 
 
 def test_of_two_changes_to_one_row_the_later_one_stays(db: sqlite3.Connection) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from batchgen.ledger import orders, queries
@@ -51,6 +53,24 @@ async def test_a_renamed_job_keeps_its_name_and_the_next_of_that_id_gets_another
         "c": "videos/A~2.mp4",
         "a": "videos/a~3.mp4",
     }
+
+
+async def test_of_many_at_once_only_the_one_whose_name_is_taken_gets_another(desk: Desk) -> None:
+    """A renamed job holds it, among so many names that one statement is for all."""
+    await _renamed(desk, "j20", "old")
+    ids = [f"j{n}" for n in range(40)]
+    desk.has(job("old", "one"), *ids)
+    await asyncio.gather(*map(desk.book.intend, desk.orders()))
+    taken = [("j20", "videos/j20~2.mp4"), ("old", "videos/j20.mp4")]
+    plain = [(id_, f"videos/{id_}.mp4") for id_ in ids if id_ != "j20"]
+    assert desk.look("SELECT id, file FROM jobs ORDER BY id") == sorted(plain + taken)
+
+
+async def _renamed(desk: Desk, before: str, after: str) -> None:
+    """A job that had its clip under one id, and has another now."""
+    desk.has(job(before, "one"))
+    await desk.deliver(before, "t1")
+    desk.has(job(after, "one"))
 
 
 async def test_a_regenerated_clip_takes_the_name_and_the_earlier_one_is_kept(desk: Desk) -> None:

@@ -178,7 +178,10 @@ async def test_a_commit_that_spans_midnight_counts_for_both_days(desk: Desk) -> 
     moments = iter([days[0], days[0], days[1], days[1]])
     per_day = Budget(prices=PRICES, per_day=Cap(clips=3))
     desk.book = LedgerBook(desk.ledger, ACCOUNT, lambda: next(moments), Purse(budget=per_day, run=1))
+    seen: list[str] = []
+    desk.ledger._connection.set_trace_callback(seen.append)
     await asyncio.gather(*map(desk.book.intend, desk.orders()))
+    assert not [sql for sql in seen if "SAVEPOINT" in sql]  # nobody was refused, and had to be made again
     counted = desk.look("SELECT day, clips FROM spent ORDER BY day")
     assert counted == [(day.astimezone().date().isoformat(), 2) for day in days]
 
