@@ -83,7 +83,7 @@ class GroupWriter:
         while (company := self._queue.get()) is not None:
             for start in range(0, len(company), MAX_BATCH):
                 batch = company[start : start + MAX_BATCH]
-                outcomes = self._commit(batch)
+                outcomes = self._outcomes(batch)
                 self._loop.call_soon_threadsafe(self._deliver, batch, outcomes)
 
     def _deliver(self, batch: list[_Waiting], outcomes: list[object]) -> None:
@@ -97,6 +97,14 @@ class GroupWriter:
             else:
                 future.set_result(outcome)
         self._company.answered(len(batch))
+
+    def _outcomes(self, batch: list[_Waiting]) -> list[object]:
+        """As ``_commit``; a bug of ours is told to everybody who waits, as nobody else would end the wait."""
+        try:
+            return self._commit(batch)
+        except Exception as error:
+            roll_back(self._connection)
+            return [_bug(error) for _ in batch]
 
     def _commit(self, batch: list[_Waiting]) -> list[object]:
         """What became of each change: its result, or the error with which it fails."""
@@ -150,6 +158,13 @@ def _not_writable(reason: object) -> LedgerNotWritable:
     failure = LedgerNotWritable(f"the ledger can't be written: {reason}")
     if isinstance(reason, sqlite3.Error):
         failure.__cause__ = reason
+    return failure
+
+
+def _bug(error: Exception) -> RuntimeError:
+    """An exception for one caller, as above."""
+    failure = RuntimeError(f"the ledger's writer failed: {error!r}")
+    failure.__cause__ = error
     return failure
 
 

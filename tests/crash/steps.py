@@ -215,7 +215,7 @@ def _name_changes() -> None:
         return do(self, _Named(kind, _TELLING.get()), about, **how)
 
     def committed(self: GroupWriter, batch: Sequence[Any]) -> list[object]:
-        with _naming(*sorted({waiting.kind.name for waiting in batch})):
+        with _naming(*sorted({kind.name for kind, *_ in batch})):
             return commit(self, list(batch))
 
     def changed(self: Ledger, change: Callable[[sqlite3.Connection], Any]) -> Any:  # noqa: ANN401  what the change gives

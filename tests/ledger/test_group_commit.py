@@ -13,6 +13,7 @@ import pytest
 from batchgen.errors import IllegalTransition, LedgerNotWritable
 from batchgen.ledger import Ledger, company
 from batchgen.ledger.changes import one_by_one
+from batchgen.ledger.log import Log
 from batchgen.ledger.writer import MAX_BATCH
 from ledger.workshop import NOON, ORIGIN, Desk, look
 
@@ -394,3 +395,23 @@ async def test_a_kind_that_answers_wrongly_harms_nobody_else(ledger: Ledger) -> 
     assert [type(one) for one in done[:3]] == [ValueError] * 3
     assert done[3:] == [0, 1, 2]
     assert await ledger.write(lambda _: "on") == "on"
+
+
+async def test_a_bug_beside_the_changes_is_told_to_all_who_wait(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for ever for a writer that stumbled, and it goes on with what comes next."""
+
+    def stumble(_: Log) -> None:
+        raise KeyError("missing")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Log, "claim", stumble)
+        outcomes = await asyncio.wait_for(
+            asyncio.gather(*map(ledger.write, (note(1), note(2))), return_exceptions=True), 10.0
+        )
+    assert [type(outcome) for outcome in outcomes] == [RuntimeError, RuntimeError]
+    assert outcomes[0] is not outcomes[1]
+    assert "KeyError('missing')" in str(outcomes[0])
+    await ledger.write(note(3))
+    assert notes(ledger) == [3]
