@@ -9,6 +9,7 @@ import asyncio
 import errno
 import os
 import stat
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -27,11 +28,24 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _CAREFUL = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
+#: By how much threads for files stand behind the rest of the process, as ``nice`` has it.
+_NICE = 5
+
+
+def _behind_the_loop() -> None:
+    """Let the loop come first where it and these threads want a processor: it has everybody's work to hand on."""
+    if sys.platform == "linux":  # elsewhere it would be the whole process that stands back
+        with suppress(OSError):
+            os.nice(_NICE)
+
+
 #: For what mostly computes, copying and hashing: more of them than processors would only get into the way of each
 #: other and of the loop.
-COPIERS = ThreadPoolExecutor(min(4, max(2, os.cpu_count() or 2)), thread_name_prefix="batchgen-copy")
+COPIERS = ThreadPoolExecutor(
+    min(4, max(2, os.cpu_count() or 2)), thread_name_prefix="batchgen-copy", initializer=_behind_the_loop
+)
 #: For what mostly waits for the disk: the flush of one clip should hold up no other.
-WAITERS = ThreadPoolExecutor(8, thread_name_prefix="batchgen-disk")
+WAITERS = ThreadPoolExecutor(8, thread_name_prefix="batchgen-disk", initializer=_behind_the_loop)
 
 
 async def in_thread(call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

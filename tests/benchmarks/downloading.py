@@ -29,7 +29,7 @@ from benchmarks.loop_lag import watching
 from benchmarks.web_server import program
 
 #: Clips that are checked and named while so many others come.
-_SEALING = 16
+_SEALING = 8
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 

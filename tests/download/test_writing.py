@@ -6,6 +6,7 @@ import asyncio
 import errno
 import hashlib
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -285,3 +286,12 @@ async def test_clips_of_just_about_a_piece_or_two(
     host.script = [serve(clip)]
     came = await asyncio.wait_for(patient.fetch(Links(url=host.url), part), 30.0)
     assert came.sha256 == digest(clip) == digest(on_disk(part))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+async def test_threads_for_files_stand_behind_the_loop() -> None:
+    """They alone: the loop has everybody's work to hand on."""
+    before = os.nice(0)
+    assert await disk.in_thread(os.nice, 0) == min(before + 5, 19)
+    assert disk.COPIERS.submit(os.nice, 0).result() == min(before + 5, 19)
+    assert os.nice(0) == before
