@@ -165,6 +165,24 @@ async def test_a_host_that_stops_in_the_middle(
     assert host.asked[1].headers["Range"] == f"bytes={there}-"
 
 
+async def test_a_host_that_keeps_the_last_bytes_to_itself(
+    fetcher: HttpFetcher, host: Host, part: Path
+) -> None:
+    """Those come by aiohttp again, and are missed no later than others."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.content_length = len(SMALL)
+        await response.prepare(request)
+        await response.write(SMALL[:-5])
+        await asyncio.sleep(30.0)
+        return response
+
+    host.script = [answer]
+    with pytest.raises(DownloadError, match="silent for"):
+        await asyncio.wait_for(fetcher.fetch(Links(url=host.url), part), 10.0)
+
+
 async def test_a_told_length_does_not_excuse_a_drip(fetcher: HttpFetcher, host: Host, part: Path) -> None:
     """A few bytes now and then would hold a place for ever."""
     host.script = [in_portions(SMALL, 0.02, 10)]
