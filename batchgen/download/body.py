@@ -8,6 +8,7 @@ from collections.abc import Callable
 import aiohttp
 
 from batchgen.download.direct import DirectReceiver
+from batchgen.download.memory import PIECE_BYTES
 
 #: Bytes for which it is worth going past aiohttp.
 _WORTH_BYTES = 128 * 1024
@@ -88,6 +89,8 @@ def _direct(response: aiohttp.ClientResponse, came: int, silence: float) -> Dire
     connection = response.connection  # there is none when all has come
     if length is None or connection is None or connection.transport is None or connection.protocol is None:
         return None
+    if length > PIECE_BYTES and connection.transport.get_extra_info("ssl_object") is not None:
+        return None  # asyncio drops what it has decrypted when the host closes while nobody reads between two pieces
     left = length - came
     left -= _LAST_BYTES if left <= _KEEP_BYTES else 0
     if left < _WORTH_BYTES:

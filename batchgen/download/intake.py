@@ -77,6 +77,8 @@ class Intake:
         finally:
             reader.cancel()
             await asyncio.wait([reader])
+            if not reader.cancelled():
+                reader.exception()  # seen: what goes wrong with the disk is told before it
 
     async def _take_one(self, body: Body, part: PartFile) -> list[memoryview]:
         """What fits in one piece: there is nothing to write while it comes, so no task of its own reads it."""

@@ -252,7 +252,10 @@ async def test_what_a_host_sends_behind_a_clip_is_no_part_of_it(
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
 @pytest.mark.parametrize("clip", [SMALL, LARGE], ids=["one piece", "many pieces"])
 async def test_encrypted_clips(tmp_path: Path, part: Path, directly: list[int], clip: bytes) -> None:
-    """Over TLS too they go past aiohttp, and clip after clip comes by one connection."""
+    """Over TLS those of one piece go past aiohttp too, and clip after clip comes by one connection.
+
+    Those of many do not: a host that closes between two pieces would cost the last bytes.
+    """
     connector = aiohttp.TCPConnector(ssl=False)
     async with (
         by_hand(clip, tls=own_certificate(tmp_path)) as (url, peers),
@@ -261,4 +264,4 @@ async def test_encrypted_clips(tmp_path: Path, part: Path, directly: list[int], 
         for _ in range(3):
             await fetched(HttpFetcher(session), url, part, clip)
     assert len(set(peers)) == 1
-    assert sum(directly) > 3 * len(clip) // 2
+    assert sum(directly) > 3 * len(clip) // 2 if len(clip) <= PIECE_BYTES else not directly
