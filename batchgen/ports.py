@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -203,17 +204,20 @@ class Service(Protocol):
         """Ask for fresh links to a clip.  Raises as ``query`` does, and Refused."""
 
 
+#: Gives what must be entered before bytes of a clip may move; to wait for that, and what is inside, may be cancelled.
+Transfer = Callable[[], AbstractAsyncContextManager[None]]
+
+
 class Fetcher(Protocol):
     """Fetches a clip into a partial file and checks it.  Raises DownloadError or DiskFull."""
 
     async def fetch(
-        self, links: Links, part: Path, task_id: str, /, *, first: bool, received: Callable[[], None]
+        self, links: Links, part: Path, task_id: str, /, *, first: bool, transfer: Transfer
     ) -> Clip:
         """Continue ``part`` if it is of this task; on return it is a whole, flushed, verified video.
 
         ``first``: no earlier try, of this run or another, can have left anything of this task.
-        ``received`` is called when the last byte has come: what is left to do needs no network, unless the clip
-        turns out to be none and there is another link.
+        ``transfer`` is entered for each link: outside of it no host is asked for anything.
         """
 
 

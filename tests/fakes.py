@@ -37,7 +37,7 @@ from batchgen.model import (
     TaskTimes,
     VideoFacts,
 )
-from batchgen.ports import Event, JobChanged, JobRested, Stopping, Vitals, Warned
+from batchgen.ports import Event, JobChanged, JobRested, Stopping, Transfer, Vitals, Warned
 
 DAWN = datetime(2026, 1, 2, tzinfo=UTC)
 KEY_PRINT = "print"
@@ -235,9 +235,7 @@ class FakeFetcher:
         self.running = self.most_at_once = 0
         self.sealing = 0.0
 
-    async def fetch(
-        self, links: Links, part: Path, task_id: str, *, first: bool, received: Callable[[], None]
-    ) -> Clip:
+    async def fetch(self, links: Links, part: Path, task_id: str, *, first: bool, transfer: Transfer) -> Clip:
         """Gather one clip, and then seal it for ``sealing`` seconds."""
         file_id = links.url.split("/", 4)[4]
         job = file_id.removeprefix("file of ")
@@ -247,15 +245,15 @@ class FakeFetcher:
         self.firsts.setdefault(job, []).append(first)
         self.log.add("fetch", job)
         outcome = self.on_fetch(job, len(self.links[job]))
-        self.running += 1
-        self.most_at_once = max(self.most_at_once, self.running)
-        try:
-            await asyncio.sleep(0.01 if isinstance(outcome, Exception) else outcome)
-        finally:
-            self.running -= 1
+        async with transfer():
+            self.running += 1
+            self.most_at_once = max(self.most_at_once, self.running)
+            try:
+                await asyncio.sleep(0.01 if isinstance(outcome, Exception) else outcome)
+            finally:
+                self.running -= 1
         if isinstance(outcome, Exception):
             raise outcome
-        received()
         if self.sealing:
             await asyncio.sleep(self.sealing)
         return clip_of(file_id)

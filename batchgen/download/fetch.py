@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
@@ -37,6 +38,7 @@ from batchgen.download.trouble import network_errors, said_of
 from batchgen.errors import ConfigError, DownloadError, LinkExpired, LinkUnusable, NotAVideo
 from batchgen.model import Clip, Links
 from batchgen.pace import retry_after
+from batchgen.ports import Transfer
 from batchgen.proxies import proxy_for
 from batchgen.settings import Limits
 
@@ -103,12 +105,12 @@ class HttpFetcher:
         /,
         *,
         first: bool = False,
-        received: Callable[[], None] = lambda: None,
+        transfer: Transfer = nullcontext,
     ) -> Clip:
         """Continue ``part`` if it is of this task; on return it is a whole, flushed, verified video.
 
         ``first``: no earlier try can have left anything of this task, so that nobody need look.
-        ``received`` is called when the last byte has come, before the clip is flushed and checked.
+        ``transfer`` is entered while a link is used, and left before its clip is flushed and checked.
         Raises DownloadError (of the kind that leaves most hope, when both links fail) or DiskFull.
         """
         failures: list[DownloadError] = []
@@ -116,7 +118,7 @@ class HttpFetcher:
             if url is None:
                 continue
             try:
-                return await self._fetch_from(url, PartFile(part, task_id), first=first, received=received)
+                return await self._fetch_from(url, PartFile(part, task_id), first=first, transfer=transfer)
             except (TooLarge, _Interrupted):
                 raise
             except DownloadError as error:
@@ -124,15 +126,13 @@ class HttpFetcher:
                 first = False
         raise min(failures, key=_hopelessness)
 
-    async def _fetch_from(
-        self, url: str, part: PartFile, *, first: bool, received: Callable[[], None]
-    ) -> Clip:
+    async def _fetch_from(self, url: str, part: PartFile, *, first: bool, transfer: Transfer) -> Clip:
         link = checked_link(url, allow_http=self._allow_http)
         try:
             begun = None if first else await disk.in_thread(part.begun)
             with said_of(url), self._memory.lending() as loan:
-                last = await self._completed(link, part, begun, loan)
-                received()
+                async with transfer():
+                    last = await self._completed(link, part, begun, loan)
                 return await disk.in_thread(part.sealed, last)
         except (NotAVideo, TooLarge):
             await disk.in_thread(part.discard)

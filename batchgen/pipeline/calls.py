@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -18,13 +19,19 @@ class Calls:
 
     async def make(self, call: Callable[[], Awaitable[T]]) -> T:
         """Wait for one call.  Raises CancelledError when the run is over."""
+        with self.waiting():
+            return await call()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """What is inside waits for others, and may be cut off.  Raises CancelledError when the run is over."""
         if self.closed:
             raise asyncio.CancelledError
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  only tasks can wait
         self._waiting.add(task)
         try:
-            return await call()
+            yield
         finally:
             self._waiting.discard(task)
 

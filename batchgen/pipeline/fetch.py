@@ -7,7 +7,6 @@ import math
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from batchgen.download import clip_warnings
 from batchgen.errors import (
@@ -30,6 +29,7 @@ from batchgen.pace import full_jitter
 from batchgen.pipeline.calls import Calls
 from batchgen.pipeline.flow import Flow, Pulse
 from batchgen.pipeline.stops import halt_for
+from batchgen.pipeline.transfer import Place
 from batchgen.polling import Agenda, is_gone
 from batchgen.ports import Book, Fetcher, Service, Store
 
@@ -37,7 +37,7 @@ _FIRST = 1.0  # seconds: the longest first backoff
 _CEILING = 30.0  # seconds
 
 #: Clips that may be checked and given their names while others come: those need no place among the downloads.
-_SEALING = 16
+SEALING = 16
 
 #: Clips waiting for each download slot before submissions pause: what is paid for should not pile up at a
 #: host that does not hand it out, as links and files there don't live for ever.
@@ -54,25 +54,6 @@ class Wanted:
     tries: int = 0
     links: Links | None = None
     fault: Fault | None = None  # of the last try
-
-
-class _Place:
-    """One of so many, left once."""
-
-    def __init__(self, places: asyncio.Semaphore) -> None:
-        self._places: asyncio.Semaphore | None = places
-
-    @classmethod
-    async def taken(cls, places: asyncio.Semaphore) -> Self:
-        """Wait until one is free."""
-        await places.acquire()
-        return cls(places)
-
-    def leave(self) -> None:
-        """Let another have it."""
-        places, self._places = self._places, None
-        if places is not None:
-            places.release()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +75,7 @@ class Downloads:
         self._flow, self._collector = flow, collector
         self._agenda: Agenda[Wanted] = Agenda()
         self._calls = Calls()
-        self._running: set[Wanted] = set()
+        self._running: dict[Wanted, Place] = {}
         self._places = asyncio.Semaphore(collector.downloads)
         self._turn = asyncio.Lock()  # one worker at a time waits for the next clip: none wakes in vain
         self._news = Pulse()  # the agenda has another first item, or nothing more is begun
@@ -102,8 +83,13 @@ class Downloads:
 
     @property
     def running(self) -> int:
-        """Clips that are being fetched at this moment."""
+        """Clips that are being fetched, checked or given their names at this moment."""
         return len(self._running)
+
+    @property
+    def fetching(self) -> int:
+        """Those of them that come, or wait for their link."""
+        return sum(place.is_held for place in self._running.values())
 
     @property
     def waiting(self) -> int:
@@ -143,32 +129,34 @@ class Downloads:
     @property
     def workers(self) -> int:
         """How many are to ``work``."""
-        return self._collector.downloads + _SEALING
+        return self._collector.downloads + SEALING
 
     async def work(self) -> None:
         """Fetch one clip after the other, each in a place among the downloads until it has come."""
-        while True:
-            place = await _Place.taken(self._places)
+        while (wanted := await self._next()) is not None:
+            place = self._running[wanted]
             try:
-                wanted = await self._next()
-                if wanted is None:
-                    return
                 await self._one(wanted, place)
             finally:
                 place.leave()
-            self._running.discard(wanted)
+            del self._running[wanted]
             self._flow.pulse.beat()
 
     async def _next(self) -> Wanted | None:
-        """The next clip, once it is due; ``None`` when nothing more is begun."""
+        """The next clip, once it is due and has a place; ``None`` when nothing more is begun."""
+        place = Place(self._places, self._calls)
         async with self._turn:
             while not self._calls.closed:
                 delay = self._agenda.delay(self._flow.clock())
-                if delay <= 0:
+                if delay > 0:
+                    await self._news.wait(delay)
+                elif not place.is_held:
+                    await place.take()
+                else:
                     wanted = self._agenda.pop()
-                    self._running.add(wanted)
+                    self._running[wanted] = place
                     return wanted
-                await self._news.wait(delay)
+        place.leave()
         return None
 
     def close(self) -> None:
@@ -178,7 +166,7 @@ class Downloads:
 
     # --- one clip ---------------------------------------------------------------------------------------
 
-    async def _one(self, wanted: Wanted, place: _Place) -> None:
+    async def _one(self, wanted: Wanted, place: Place) -> None:
         """One try; plans the next one, or rests."""
         if math.isnan(wanted.since):
             wanted.since = self._flow.clock()
@@ -189,7 +177,7 @@ class Downloads:
             self._flow.halt(halt_for(error))
             self._plan(wanted, _CEILING)
 
-    async def _try(self, wanted: Wanted, place: _Place) -> None:
+    async def _try(self, wanted: Wanted, place: Place) -> None:
         """Bring it to disk, or decide what its error means.  Raises LedgerNotWritable."""
         try:
             if not await self._finish_earlier(wanted.submission):
@@ -227,7 +215,7 @@ class Downloads:
             return True
         return False
 
-    async def _fetch(self, wanted: Wanted, place: _Place) -> None:
+    async def _fetch(self, wanted: Wanted, place: Place) -> None:
         submission, parts = wanted.submission, self._collector
         if wanted.links is None:
             if not self._flow.may_call:
@@ -239,8 +227,8 @@ class Downloads:
         part = parts.store.part(submission)
         links = wanted.links
         first, wanted.untouched = wanted.untouched, False
-        clip = await self._calls.make(
-            lambda: parts.fetcher.fetch(links, part, submission.task_id, first=first, received=place.leave)
+        clip = await parts.fetcher.fetch(
+            links, part, submission.task_id, first=first, transfer=place.transfer
         )
         placement = await parts.book.checked(submission, clip)
         wanted.submission = submission._replace(checked=clip)

@@ -166,7 +166,7 @@ class Pipeline:
                 elapsed=flow.clock() - self._started,
                 at_service=flow.accepted,
                 slots=self._parts.pace.slots,
-                downloading=self._downloads.running,
+                downloading=self._downloads.fetching,
                 waiting_downloads=self._downloads.waiting,
                 downloaded_bytes=flow.downloaded_bytes,
                 held_by=flow.held_by,

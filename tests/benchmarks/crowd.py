@@ -14,7 +14,6 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from batchgen.model import Clip, Generated, Links, Request, Running, Submission,
 from batchgen.pace import SubmissionPace
 from batchgen.pipeline import Stop, StopKind
 from batchgen.pipeline.run import Parts, Pipeline, Rules
+from batchgen.ports import Transfer
 from batchgen.settings import Limits, Polling
 from benchmarks.bench_ledger import JOB_FILE, ORIGIN, VIDEO, filled
 
@@ -66,10 +66,10 @@ class _Files:
         /,
         *,
         first: bool,  # noqa: ARG002  as the seam has it
-        received: Callable[[], None],
+        transfer: Transfer,
     ) -> Clip:
-        await asyncio.sleep(_ANSWER)
-        received()
+        async with transfer():
+            await asyncio.sleep(_ANSWER)
         return Clip(bytes=1, sha256="0", video=VIDEO)
 
     def part(self, submission: Submission, /) -> Path:

@@ -23,13 +23,14 @@ from batchgen.download.fetch import HttpFetcher, video_session
 from batchgen.download.memory import keep_freed_memory
 from batchgen.model import Generated, Links, Order, Request, State, Submission, TaskState
 from batchgen.pace import SubmissionPace
+from batchgen.pipeline.calls import Calls
+from batchgen.pipeline.fetch import SEALING
 from batchgen.pipeline.run import Parts, Pipeline, Rules
+from batchgen.pipeline.transfer import Place
 from batchgen.settings import Limits, Polling
 from benchmarks.loop_lag import watching
 from benchmarks.web_server import program
 
-#: Clips that are checked and named while so many others come.
-_SEALING = 8
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
@@ -122,23 +123,23 @@ async def _fetched(load: Load, output: Path) -> Round:
     async with video_session() as session:
         fetcher, store = HttpFetcher(session), FolderStore(output)
         left = list(enumerate(load.links))[::-1]
-        places = asyncio.Semaphore(load.at_once)  # as in the pipeline: a clip leaves its own when it has come
+        places, calls = asyncio.Semaphore(load.at_once), Calls()
 
         async def work() -> None:
-            while True:
-                await places.acquire()
-                if not left:
-                    break
+            while left:
                 number, url = left.pop()
                 submission = _submission(number)
                 part = store.part(submission)
                 clip = await fetcher.fetch(
-                    Links(url=url), part, submission.task_id, first=True, received=places.release
+                    Links(url=url),
+                    part,
+                    submission.task_id,
+                    first=True,
+                    transfer=Place(places, calls).transfer,
                 )
                 await store.put(part, f"videos/{submission.job_id}.mp4", clip, None)
-            places.release()
 
-        return await _measured(_all(*(work() for _ in range(load.at_once + _SEALING))))
+        return await _measured(_all(*(work() for _ in range(load.at_once + SEALING))))
 
 
 async def _all(*work: Awaitable[object]) -> None:

@@ -8,6 +8,8 @@ import gzip
 import hashlib
 import os
 import stat
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from mp4_builder import build_mp4
 from batchgen.download.fetch import HttpFetcher, video_session
 from batchgen.download.intake import TooLarge
 from batchgen.download.memory import PIECE_BYTES
+from batchgen.download.partfile import PartFile
 from batchgen.download.places import line_beside
 from batchgen.errors import DownloadError, LinkExpired, LinkUnusable, NotAVideo
 from batchgen.model import Clip, Links
@@ -281,6 +284,37 @@ async def test_the_backup_link_is_tried(
             await fetcher.fetch(links, part)
     clip = await fetcher.fetch(links, part)
     assert clip.sha256 == digest(OTHER_CLIP) == digest(content(part))
+
+
+async def test_each_link_is_used_within_its_transfer_and_nothing_else_is(
+    fetcher: HttpFetcher, host: Host, backup: Host, part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clip that has come whole and turns out to be none is flushed outside; its other link is used inside again."""
+    told: list[str] = []
+
+    @asynccontextmanager
+    async def transfer() -> AsyncIterator[None]:
+        told.append("begin")
+        yield
+        told.append("end")
+
+    def telling(what: str, answer: Answer) -> Answer:
+        async def telling_so(request: web.Request) -> web.StreamResponse:
+            told.append(what)
+            return await answer(request)
+
+        return telling_so
+
+    def sealed(file: PartFile, last: Sequence[memoryview]) -> Clip:
+        told.append("seal")
+        return true_sealed(file, last)
+
+    true_sealed = PartFile.sealed
+    monkeypatch.setattr(PartFile, "sealed", sealed)
+    host.script = [telling("first", serve(CLIP.replace(b"vide", b"soun")))]
+    backup.script = [telling("second", serve())]
+    await fetcher.fetch(Links(url=host.url, backup_url=backup.url), part, transfer=transfer)
+    assert told == ["begin", "first", "end", "seal", "begin", "second", "end", "seal"]
 
 
 async def test_a_cut_that_can_be_continued_is_no_case_for_the_backup(

@@ -316,9 +316,11 @@ async def test_a_signal_leaves_downloads_resumable() -> None:
 
 
 @pytest.mark.parametrize("moment", [1.06, 1.2, 1.8])
-async def test_a_whole_clip_still_gets_its_name_after_a_signal(moment: float) -> None:
-    """What follows a download is short and is finished, and its end is told."""
+@pytest.mark.parametrize("sealing", [0.0, 2.0])
+async def test_a_whole_clip_still_gets_its_name_after_a_signal(moment: float, sealing: float) -> None:
+    """What follows a download, from its flush on, is short and is finished, and its end is told."""
     scene = one()
+    scene.fetcher.sealing = sealing
     scene.book.latency = 0.5
     scene.stop_at(moment)
     await scene.run()
