@@ -31,7 +31,7 @@ class Body:
         # At once: aiohttp forgets what has come when the connection breaks.
         self._ahead = memoryview(b"".join(iter(self._stream.read_nowait, b"")))
         self._direct = _direct(response, len(self._ahead), silence)
-        self._kept = True  # the connection
+        self._over = False  # all of it has come, though aiohttp has not seen so
 
     async def fill(self, room: memoryview, came: Callable[[int], None]) -> bool:
         """Fill the room as far as there are bytes for it; whether there are more.
@@ -56,7 +56,7 @@ class Body:
             self._direct.give_back()
 
     async def _more(self) -> bool:
-        if self._kept:
+        if not self._over:
             async with asyncio.timeout(self._silence):
                 self._ahead = memoryview(await self._stream.readany())
         return bool(self._ahead)
@@ -68,11 +68,13 @@ class Body:
         return room[count:]
 
     def _return(self, direct: DirectReceiver) -> None:
-        """Aiohttp has its connection again, and counts as many blank bytes as have gone past it."""
+        """Give aiohttp its connection, and blank bytes for those that have gone past it; or leave it to be closed."""
         self._direct = None
         direct.give_back()
-        self._kept = direct.received <= _KEEP_BYTES
-        missed = direct.received if self._kept else 0
+        if direct.received > _KEEP_BYTES:
+            self._over = True
+            return
+        missed = direct.received
         while missed:
             blank = _BLANK[:missed]
             missed -= len(blank)
@@ -85,7 +87,7 @@ def _direct(response: aiohttp.ClientResponse, came: int, silence: float) -> Dire
 
     ``None`` if that is not worth it, and for a body that shows its end in another way than by its length.
     """
-    length = None if "Transfer-Encoding" in response.headers else response.content_length
+    length = response.content_length
     connection = response.connection  # there is none when all has come
     if length is None or connection is None or connection.transport is None or connection.protocol is None:
         return None

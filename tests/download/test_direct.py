@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -265,3 +266,40 @@ async def test_encrypted_clips(tmp_path: Path, part: Path, directly: list[int], 
             await fetched(HttpFetcher(session), url, part, clip)
     assert len(set(peers)) == 1
     assert sum(directly) > 3 * len(clip) // 2 if len(clip) <= PIECE_BYTES else not directly
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+@pytest.mark.parametrize("beyond", [-1_800_000, -1, 0, 20_000, 100_000, 230_000, PIECE_BYTES + 100_000])
+async def test_a_host_that_closes_right_behind_an_encrypted_clip(
+    tmp_path: Path, part: Path, beyond: int
+) -> None:
+    """Its end may be heard of while nobody reads between two pieces, and no byte is lost by that."""
+    bare = len(build_mp4(payload=b""))
+    clip = build_mp4(payload=hashlib.shake_256(b"owl").digest(PIECE_BYTES + beyond - bare))
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(20.0)
+    tls = own_certificate(tmp_path)
+
+    def serve_and_close() -> None:
+        for _ in range(4):
+            connection, _ = listener.accept()
+            with tls.wrap_socket(connection, server_side=True) as secure:
+                asked = b""
+                while b"\r\n\r\n" not in asked:
+                    asked += secure.recv(4096)
+                head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(clip)}\r\n\r\n"
+                secure.sendall(head.encode() + clip)
+                secure.shutdown(socket.SHUT_WR)
+                secure.settimeout(5.0)
+                with suppress(OSError):
+                    while secure.recv(4096):
+                        pass
+
+    connector = aiohttp.TCPConnector(ssl=False)
+    serving = asyncio.create_task(asyncio.to_thread(serve_and_close))
+    with listener:
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/owl.mp4"
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+            for _ in range(4):
+                await fetched(HttpFetcher(session), url, part, clip)
+        await serving
