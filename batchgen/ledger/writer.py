@@ -99,12 +99,12 @@ class GroupWriter:
         self._company.answered(len(batch))
 
     def _outcomes(self, batch: list[_Waiting]) -> list[object]:
-        """As ``_commit``; a bug of ours is told to everybody who waits, as nobody else would end the wait."""
+        """As ``_commit``; what it did not foresee is told to all who wait, who would wait for ever otherwise."""
         try:
             return self._commit(batch)
         except Exception as error:
             roll_back(self._connection)
-            return [_bug(error) for _ in batch]
+            return [_not_writable(error) for _ in batch]
 
     def _commit(self, batch: list[_Waiting]) -> list[object]:
         """What became of each change: its result, or the error with which it fails."""
@@ -155,16 +155,10 @@ class GroupWriter:
 
 def _not_writable(reason: object) -> LedgerNotWritable:
     """An exception for one caller: each raises its own, as each adds its own traceback."""
-    failure = LedgerNotWritable(f"the ledger can't be written: {reason}")
-    if isinstance(reason, sqlite3.Error):
+    foreseen = isinstance(reason, sqlite3.Error | str)
+    failure = LedgerNotWritable(f"the ledger can't be written: {reason if foreseen else repr(reason)}")
+    if isinstance(reason, Exception):
         failure.__cause__ = reason
-    return failure
-
-
-def _bug(error: Exception) -> RuntimeError:
-    """An exception for one caller, as above."""
-    failure = RuntimeError(f"the ledger's writer failed: {error!r}")
-    failure.__cause__ = error
     return failure
 
 
@@ -175,9 +169,7 @@ def _together(connection: sqlite3.Connection, batch: list[_Waiting]) -> list[obj
         for kind, run in itertools.groupby(batch, _kind_of):
             changes = [about for _, about, _, _ in run]
             made = kind(connection, changes)
-            if len(made) != len(
-                changes
-            ):  # a bug of ours: alone each hears of it, and none gets another's answer
+            if len(made) != len(changes):  # a bug: alone each hears of it, and none gets another's answer
                 return None
             outcomes += made
     except (sqlite3.IntegrityError, *MISUSE):

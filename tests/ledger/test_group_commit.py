@@ -400,7 +400,7 @@ async def test_a_kind_that_answers_wrongly_harms_nobody_else(ledger: Ledger) -> 
 async def test_a_bug_beside_the_changes_is_told_to_all_who_wait(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody waits for ever for a writer that stumbled, and it goes on with what comes next."""
+    """Nobody waits for ever: it is as if the disk had refused, and what comes next is written."""
 
     def stumble(_: Log) -> None:
         raise KeyError("missing")
@@ -410,7 +410,7 @@ async def test_a_bug_beside_the_changes_is_told_to_all_who_wait(
         outcomes = await asyncio.wait_for(
             asyncio.gather(*map(ledger.write, (note(1), note(2))), return_exceptions=True), 10.0
         )
-    assert [type(outcome) for outcome in outcomes] == [RuntimeError, RuntimeError]
+    assert [type(outcome) for outcome in outcomes] == [LedgerNotWritable, LedgerNotWritable]
     assert outcomes[0] is not outcomes[1]
     assert "KeyError('missing')" in str(outcomes[0])
     await ledger.write(note(3))
