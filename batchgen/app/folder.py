@@ -187,6 +187,6 @@ def set_damaged_aside(ledger: Ledger, output: Path) -> None:
             aside = output / "superseded"
             try:
                 aside.mkdir(parents=True, exist_ok=True)
-                os.rename(path, _free_name(aside, f"{job.id}.{clip.submission}.damaged"))  # noqa: PTH104  links are not followed
+                path.rename(_free_name(aside, f"{job.id}.{clip.submission}.damaged"))
             except OSError as error:
                 raise ConfigError(f"{path}: can't be moved aside: {error.strerror}") from error

@@ -63,7 +63,7 @@ def edition(settings: Settings, said: str | None, last: Lasting, starts: date | 
         return None
     if starts is None and last.edition is not None:
         return last.edition
-    return edition_on(settings.edition, starts or date.today())  # noqa: DTZ011  the user's day
+    return edition_on(settings.edition, starts)
 
 
 def _said(settings: Settings, said: str) -> str:

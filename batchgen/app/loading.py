@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 
 from batchgen.errors import JobFileError
@@ -67,7 +66,7 @@ def read_jobs(path: str | Path) -> Iterator[Job]:
     """
     job_file = open_job_file(Path(path))
     text = job_file.settings.edition
-    edition = None if text is None else edition_on(text, date.today())  # noqa: DTZ011  the user's day
+    edition = None if text is None else edition_on(text)
     with Staging() as staging:
         load(replace(job_file, edition=edition), staging)
         yield from staging

@@ -181,7 +181,7 @@ def _into(output: Path) -> Put:
     return lambda source, file, clip: transplant(source, output, file, clip)
 
 
-def only_look(source: Path, file: str, clip: Clip) -> None:  # noqa: ARG001  as ``Put``
+def only_look(source: Path, _file: str, clip: Clip) -> None:
     """Put nothing anywhere: for a plan.  Raises DownloadError when no file of the clip's size is there."""
     if not has_size(source, clip.bytes):
         raise DownloadError(f"{source}: this file is not the clip that its ledger knows")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 from batchgen.jobfile.flaws import Wrong, shown
 from batchgen.jobfile.ids import slug
@@ -37,8 +37,9 @@ def checked(edition: str) -> str:
     return edition
 
 
-def edition_on(text: str, day: date) -> str:
-    """The edition of a run that starts on this day."""
+def edition_on(text: str, day: date | None = None) -> str:
+    """The edition of a run that starts on this day: a local one, or else the user's today."""
+    day = day or datetime.now(UTC).astimezone().date()
     return parse_template(text).fill({_DATE: day.isoformat()})
 
 
