@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,21 @@ async def test_what_a_table_was_given_is_remembered(tmp_path: Path, options: Opt
     result = await night(path, options, FIRST)
     (row,) = result.rows()
     assert (row["duration"], row["submissions"]) == (10, 1)
+
+
+@pytest.mark.parametrize("hours", [-12, 14])
+def test_without_a_run_the_edition_is_that_of_the_users_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """Not of the day that it is in Greenwich: in one of these places it is another."""
+    zone = timezone(timedelta(hours=hours))
+    monkeypatch.setenv("TZ", f"<{hours:+03d}>{-hours}")
+    time.tzset()
+    try:
+        before = datetime.now(zone).date()
+        ids = [job.id for job in batchgen.read_jobs(job_file(tmp_path))]
+        after = datetime.now(zone).date()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert ids[0] in {f"fox-{before}", f"fox-{after}"}
