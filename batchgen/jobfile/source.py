@@ -136,12 +136,12 @@ def has_margin_text(file: BinaryIO, line: int) -> bool:
 
 def _margin_text(file: BinaryIO, line: int) -> bool:
     file.seek(0)
-    at = 0
-    while at < line:
-        piece = file.readline(_PIECE)
-        if not piece or _ODD_BREAK.search(piece):  # lines are counted otherwise than here
+    for _ in range(line):
+        text = file.readline(_PIECE)
+        if not text.endswith(b"\n") or _ODD_BREAK.search(
+            text
+        ):  # lines are counted otherwise than here, or too long
             return True
-        at += piece.endswith(b"\n")
     tail = b"\n"
     while piece := file.read(_PIECE):
         text = tail + piece

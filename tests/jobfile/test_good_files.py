@@ -107,6 +107,15 @@ def test_keys_below_the_jobs_count_as_much_as_those_above(
         assert len(jobs_read) == jobs.count("\n")
 
 
+def test_a_key_below_the_jobs_is_seen_behind_a_very_long_line(tmp_path: Path) -> None:
+    """Line breaks that are none to others may stand across the pieces that it is read in."""
+    piece = 1024**2
+    comment = b"#" * (piece - 1) + b"\xc2\x85#" + b"#" * (piece - 3) + b"\xc2\x85#y\n"
+    path = tmp_path / "jobs.yaml"
+    path.write_bytes(comment + b"jobs:\n- prompt: a\ndefaults: {duration: 10}\n")
+    assert open_job_file(path).defaults == {"duration": 10}
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r", "\x85", "\u2028", "\u2029"])
 @pytest.mark.parametrize("odd", ["above", "below", "everywhere"])
 def test_a_key_below_the_jobs_is_seen_whatever_ends_the_lines(tmp_path: Path, newline: str, odd: str) -> None:
