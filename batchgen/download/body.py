@@ -12,12 +12,6 @@ from batchgen.download.memory import PIECE_BYTES
 
 #: Bytes for which it is worth going past aiohttp.
 _WORTH_BYTES = 128 * 1024
-#: The last bytes of a body come by aiohttp: so it sees its end, and what a host puts behind it.
-_LAST_BYTES = 16 * 1024
-#: After a longer body a new connection costs less than to make this one ready for another answer.
-_KEEP_BYTES = 16 * 1024**2
-#: Stands in for bytes that aiohttp has not seen.
-_BLANK = bytes(256 * 1024)
 
 
 class Body:
@@ -27,7 +21,7 @@ class Body:
     """
 
     def __init__(self, response: aiohttp.ClientResponse, silence: float) -> None:
-        self._stream, self._silence = response.content, silence
+        self._response, self._stream, self._silence = response, response.content, silence
         # At once: aiohttp forgets what has come when the connection breaks.
         self._ahead = memoryview(b"".join(iter(self._stream.read_nowait, b"")))
         self._direct = _direct(response, len(self._ahead), silence)
@@ -47,7 +41,7 @@ class Body:
             else:
                 room = room[await self._direct.receive(room, came) :]
                 if not self._direct.left:
-                    self._return(self._direct)
+                    self._end(self._direct)
         return False
 
     def close(self) -> None:
@@ -67,19 +61,18 @@ class Body:
         came(count)
         return room[count:]
 
-    def _return(self, direct: DirectReceiver) -> None:
-        """Give aiohttp its connection, and blank bytes for those that have gone past it; or leave it to be closed."""
-        self._direct = None
+    def _end(self, direct: DirectReceiver) -> None:
+        """All has come, and aiohttp saw nothing of it: it is told that the body is over and has its connection back.
+
+        When a host puts anything behind the body, that could be taken for the next answer: no other is asked for.
+        """
+        self._direct, self._over = None, True
+        is_quiet = direct.is_quiet
         direct.give_back()
-        if direct.received > _KEEP_BYTES:
-            self._over = True
-            return
-        missed = direct.received
-        while missed:
-            blank = _BLANK[:missed]
-            missed -= len(blank)
-            direct.skip(blank)
-            self._stream.read_nowait()
+        if is_quiet:
+            self._stream.feed_eof()
+        else:
+            self._response.close()
 
 
 def _direct(response: aiohttp.ClientResponse, came: int, silence: float) -> DirectReceiver | None:
@@ -94,7 +87,6 @@ def _direct(response: aiohttp.ClientResponse, came: int, silence: float) -> Dire
     if length > PIECE_BYTES and connection.transport.get_extra_info("ssl_object") is not None:
         return None  # asyncio drops what it has decrypted when the host closes while nobody reads between two pieces
     left = length - came
-    left -= _LAST_BYTES if left <= _KEEP_BYTES else 0
     if left < _WORTH_BYTES:
         return None
     connection.protocol.read_timeout = None  # it would not see that something comes

@@ -8,6 +8,7 @@ are to go; the library has its connection back when they are there.
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import Callable
 from typing import cast
 
@@ -28,7 +29,9 @@ class DirectReceiver(asyncio.BufferedProtocol):
         self._room = memoryview(b"")
         self._came: Callable[[int], None] = lambda _: None
         self._full: asyncio.Future[None] | None = None
-        self._patience: asyncio.Timeout | None = None
+        self._loop = asyncio.get_running_loop()
+        self._heard = 0.0  # when a byte came last, on the loop's clock
+        self._timer: asyncio.TimerHandle | None = None
         self._error: BaseException | None = None
         self._has_it = True
         transport.pause_reading()
@@ -43,14 +46,26 @@ class DirectReceiver(asyncio.BufferedProtocol):
             raise self._error
         self._room, self._came = room[: self.left], came
         before = self.received
-        self._full = asyncio.get_running_loop().create_future()
+        self._full = self._loop.create_future()
+        self._heard = self._loop.time()
+        self._listen()
         self._transport.resume_reading()
         try:
-            async with asyncio.timeout(self._silence) as self._patience:
-                await self._full
+            await self._full
         finally:
             self._rest()
+            if self._timer is not None:
+                self._timer.cancel()
         return self.received - before
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing stands behind what was received: neither a byte nor the end of the connection."""
+        if not self._has_it:
+            return False
+        behind = select.poll()
+        behind.register(self._transport.get_extra_info("socket"), select.POLLIN)
+        return not behind.poll(0)
 
     def give_back(self) -> None:
         """Let the owner have the connection again; it must not be received from any more."""
@@ -59,14 +74,18 @@ class DirectReceiver(asyncio.BufferedProtocol):
             self._transport.set_protocol(self._owner)
             self._transport.resume_reading()
 
-    def skip(self, data: bytes) -> None:
-        """Let the owner, who has its connection again, count these bytes in place of some that it has not seen."""
-        self._owner.data_received(data)
-
     def _rest(self) -> None:
         """Receive nothing until somebody wants it."""
         if self._has_it:
             self._transport.pause_reading()
+
+    def _listen(self) -> None:
+        """One look a silence: to set the timer anew for all that comes would cost more than to take it."""
+        quiet = self._loop.time() - self._heard
+        if quiet < self._silence:
+            self._timer = self._loop.call_later(self._silence - quiet, self._listen)
+        else:
+            self._wake(TimeoutError())
 
     def _wake(self, error: BaseException | None = None) -> None:
         if self._full is None or self._full.done():
@@ -86,6 +105,7 @@ class DirectReceiver(asyncio.BufferedProtocol):
         """They are there."""
         self.received += nbytes
         self.left -= nbytes
+        self._heard = self._loop.time()
         self._room = self._room[nbytes:]
         try:
             self._came(nbytes)
@@ -96,8 +116,6 @@ class DirectReceiver(asyncio.BufferedProtocol):
         if not self._room:
             self._rest()
             self._wake()
-        elif self._patience is not None and self._full is not None and not self._full.done():
-            self._patience.reschedule(asyncio.get_running_loop().time() + self._silence)
 
     def eof_received(self) -> bool | None:
         """The host says no more."""

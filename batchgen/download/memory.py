@@ -49,6 +49,11 @@ class Memory:
         return Loan(self._free)
 
 
+def _fresh() -> memoryview:
+    """Of this process alone: mmap's own default is memory to share, which costs more at each first touch."""
+    return memoryview(mmap.mmap(-1, PIECE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+
+
 class Loan:
     """What one clip has of the memory."""
 
@@ -58,7 +63,7 @@ class Loan:
 
     def take(self) -> memoryview:
         """``PIECE_BYTES`` of memory, with whatever stood there."""
-        piece = self._free.pop() if self._free else memoryview(mmap.mmap(-1, PIECE_BYTES))
+        piece = self._free.pop() if self._free else _fresh()
         self._taken.append(piece)
         return piece
 

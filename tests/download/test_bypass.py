@@ -213,11 +213,11 @@ async def test_memory_is_used_again(
     made: list[int] = []
     true_mmap = mmap.mmap
 
-    def make(descriptor: int, size: int) -> object:
+    def make(descriptor: int, size: int, flags: int) -> object:
         made.append(size)
-        return true_mmap(descriptor, size)
+        return true_mmap(descriptor, size, flags)
 
-    monkeypatch.setattr("batchgen.download.memory.mmap", SimpleNamespace(mmap=make))
+    monkeypatch.setattr(mmap, "mmap", make)
     large = build_mp4(payload=noise(4 * PIECE_BYTES + 99))
     for number, content in enumerate([large, CLIP, large, OTHER_CLIP]):
         host.script = [serve(content, cut=len(content) - 10), serve(content)]
