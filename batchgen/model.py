@@ -261,8 +261,7 @@ class Clip:
     video: VideoFacts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class Placement(NamedTuple):
     """The name that a checked clip gets, and what becomes of the earlier clip that may have it now."""
 
     file: str  # relative to the output folder
