@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import traceback
 from typing import NoReturn
@@ -11,6 +10,7 @@ import click
 
 from batchgen.app import ExitCode
 from batchgen.cli import screen, telling
+from batchgen.cli.collector import spare_the_collector
 from batchgen.cli.commands import export, files, look, merge, orders, run, simulate
 from batchgen.cli.group import cli
 from batchgen.errors import BatchgenError
@@ -31,10 +31,7 @@ for command in (
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
     if arguments is None:  # the process is this command's own
-        # What was imported stays to the end: the collector need not walk it again and again, and not at the exit.
-        gc.freeze()
-        # Nearly all that a run drops is in no cycle, so it need not look for those at every 700 objects.
-        gc.set_threshold(10_000)
+        spare_the_collector()
     sys.exit(_code_of(arguments))
 
 

@@ -46,8 +46,6 @@ COPIERS = ThreadPoolExecutor(
 )
 #: For what mostly waits for the disk: the flush of one clip should hold up no other.
 WAITERS = ThreadPoolExecutor(8, thread_name_prefix="batchgen-disk", initializer=_behind_the_loop)
-#: For names: they come after everything else of a clip, and should not stand in one line with it again.
-NAMERS = ThreadPoolExecutor(1, thread_name_prefix="batchgen-name", initializer=_behind_the_loop)
 
 
 async def in_thread(call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

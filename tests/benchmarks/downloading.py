@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ledger.workshop import ACCOUNT, Desk
 
+from batchgen.cli.collector import spare_the_collector
 from batchgen.download import FolderStore
 from batchgen.download.fetch import HttpFetcher, video_session
 from batchgen.download.memory import keep_freed_memory
@@ -93,7 +94,8 @@ def _elsewhere(work: Callable[[Load, Path], Awaitable[Round]], load: Load, outpu
 
 
 def _here(work: Callable[[Load, Path], Awaitable[Round]], load: Load, output: Path) -> Round:
-    keep_freed_memory()  # as the command does
+    keep_freed_memory()  # both as the command does
+    spare_the_collector()
     with asyncio.Runner() as runner:
         return runner.run(_awaited(work, load, output))
 
