@@ -41,7 +41,7 @@ class Body:
             else:
                 room = room[await self._direct.receive(room, came) :]
                 if not self._direct.left:
-                    self._end(self._direct)
+                    await self._end(self._direct)
         return False
 
     def close(self) -> None:
@@ -61,18 +61,21 @@ class Body:
         came(count)
         return room[count:]
 
-    def _end(self, direct: DirectReceiver) -> None:
-        """All has come, and aiohttp saw nothing of it: it is told that the body is over and has its connection back.
+    async def _end(self, direct: DirectReceiver) -> None:
+        """All has come, and aiohttp saw nothing of it: it has its connection back, and is told that the body is over.
 
-        When a host puts anything behind the body, that could be taken for the next answer: no other is asked for.
+        Before it is told so the connection is for no other answer, and for two turns of the loop (one notices that
+        something is there, one reads it) whatever stands behind the body comes to a parser that expects nothing:
+        then aiohttp closes the connection itself.
         """
         self._direct, self._over = None, True
-        is_quiet = direct.is_quiet
         direct.give_back()
-        if is_quiet:
-            self._stream.feed_eof()
-        else:
-            self._response.close()
+        connection = self._response.connection
+        if connection is not None and connection.protocol is not None:
+            connection.protocol.set_response_params()
+        for _ in range(2):
+            await asyncio.sleep(0)
+        self._stream.feed_eof()
 
 
 def _direct(response: aiohttp.ClientResponse, came: int, silence: float) -> DirectReceiver | None:

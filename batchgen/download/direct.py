@@ -8,7 +8,6 @@ are to go; the library has its connection back when they are there.
 from __future__ import annotations
 
 import asyncio
-import select
 from collections.abc import Callable
 from typing import cast
 
@@ -57,15 +56,6 @@ class DirectReceiver(asyncio.BufferedProtocol):
             if self._timer is not None:
                 self._timer.cancel()
         return self.received - before
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether nothing stands behind what was received: neither a byte nor the end of the connection."""
-        if not self._has_it:
-            return False
-        behind = select.poll()
-        behind.register(self._transport.get_extra_info("socket"), select.POLLIN)
-        return not behind.poll(0)
 
     def give_back(self) -> None:
         """Let the owner have the connection again; it must not be received from any more."""

@@ -110,11 +110,13 @@ async def test_clip_after_clip_comes_by_one_connection(
 async def test_a_clip_may_take_longer_than_a_host_may_be_silent(
     fetcher: HttpFetcher, host: Host, part: Path, directly: list[int], clip: bytes
 ) -> None:
-    """Aiohttp sees nothing come meanwhile, and its patience is not what counts."""
-    host.script = [in_portions(clip, 0.12, len(clip) // 8)]
+    """Aiohttp sees nothing come meanwhile, and its patience is not what counts: nor does it end the connection."""
+    peers: list[Peer] = []
+    host.script = [noting(in_portions(clip, 0.12, len(clip) // 8), peers)]
     await fetched(fetcher, host.url, part, clip)
     assert sum(directly) > len(clip) // 2
     await fetched(fetcher, host.url, part, clip)
+    assert len(set(peers)) == 1
 
 
 def say_nothing(_: web.Request) -> None:
@@ -202,9 +204,9 @@ async def test_cancelled_while_bytes_come(
 
 @asynccontextmanager
 async def by_hand(
-    clip: bytes, behind: bytes = b"", tls: ssl.SSLContext | None = None
+    clip: bytes, behind: bytes = b"", after: float = 0.0, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[tuple[str, list[Peer]]]:
-    """A host that answers each request with the clip and what is put behind it; where, and who asked."""
+    """A host that answers each request with the clip and, seconds later, something more; where, and who asked."""
     peers: list[Peer] = []
     head = f"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: {len(clip)}\r\n\r\n".encode()
 
@@ -214,7 +216,12 @@ async def by_hand(
                 peers.append(writer.get_extra_info("peername"))
                 writer.write(head + clip[:-10])
                 await writer.drain()
-                writer.write(clip[-10:] + behind)  # in one go: when the one is there, so is the other
+                if after:
+                    writer.write(clip[-10:])
+                    await asyncio.sleep(after)
+                    writer.write(behind)
+                else:
+                    writer.write(clip[-10:] + behind)  # in one go: when the one is there, so is the other
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
@@ -225,37 +232,65 @@ async def by_hand(
         yield f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/fox.mp4", peers
 
 
-@pytest.mark.parametrize("clip", [SMALL, LARGE], ids=["one piece", "many pieces"])
+RUBBISH = b"rubbish" * 100
+SHORT_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfalse"
+
+needs_openssl = pytest.mark.skipif(
+    shutil.which("openssl") is None, reason="no openssl to make a certificate with"
+)
+
+
+def trusting(limit: int = 0) -> aiohttp.ClientSession:
+    """A session that takes any certificate, with so many connections at once."""
+    connector = aiohttp.TCPConnector(ssl=False, limit=limit)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+
+@pytest.mark.parametrize("behind", [RUBBISH, SHORT_ANSWER], ids=["rubbish", "an answer"])
+@pytest.mark.parametrize(
+    ("clip", "encrypted"),
+    [(SMALL, False), (LARGE, False), pytest.param(SMALL, True, marks=needs_openssl)],
+    ids=["one piece", "many pieces", "encrypted"],
+)
 async def test_what_a_host_sends_behind_a_clip_is_no_part_of_it(
-    session: aiohttp.ClientSession, part: Path, clip: bytes
+    tmp_path: Path, behind: bytes, clip: bytes, *, encrypted: bool
 ) -> None:
-    """Nor of the next one: such a connection is not used again."""
-    async with by_hand(clip, behind=b"rubbish" * 100) as (url, peers):
-        for _ in range(2):
-            await fetched(HttpFetcher(session), url, part, clip)
-            await asyncio.sleep(0.1)
-        assert len(set(peers)) == 2
+    """Nor of the next one, even if that waits for the connection: such a connection is not used again."""
+    tls = own_certificate(tmp_path) if encrypted else None
+    async with by_hand(clip, behind=behind, tls=tls) as (url, peers), trusting(limit=1) as session:
+        fetcher = HttpFetcher(session)
+        await asyncio.gather(*(fetched(fetcher, url, tmp_path / f"{n}.part", clip) for n in range(3)))
+    assert len(set(peers)) == 3
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+@pytest.mark.parametrize("encrypted", [False, pytest.param(True, marks=needs_openssl)])
+async def test_what_a_host_sends_long_behind_a_clip_is_no_part_of_the_next_one(
+    tmp_path: Path, *, encrypted: bool
+) -> None:
+    """The connection waits in the pool by then, and is closed there."""
+    tls = own_certificate(tmp_path) if encrypted else None
+    async with by_hand(SMALL, behind=RUBBISH, after=0.02, tls=tls) as (url, peers), trusting() as session:
+        for number in range(2):
+            await fetched(HttpFetcher(session), url, tmp_path / f"{number}.part", SMALL)
+            await asyncio.sleep(0.2)
+    assert len(set(peers)) == 2
+
+
+@needs_openssl
 @pytest.mark.parametrize("clip", [SMALL, LARGE], ids=["one piece", "many pieces"])
 async def test_encrypted_clips(tmp_path: Path, part: Path, directly: list[int], clip: bytes) -> None:
     """Over TLS those of one piece go past aiohttp too, and clip after clip comes by one connection.
 
     Those of many do not: a host that closes between two pieces would cost the last bytes.
     """
-    connector = aiohttp.TCPConnector(ssl=False)
-    async with (
-        by_hand(clip, tls=own_certificate(tmp_path)) as (url, peers),
-        aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session,
-    ):
+    async with by_hand(clip, tls=own_certificate(tmp_path)) as (url, peers), trusting() as session:
         for _ in range(3):
             await fetched(HttpFetcher(session), url, part, clip)
     assert len(set(peers)) == 1
     assert sum(directly) > 3 * len(clip) // 2 if len(clip) <= PIECE_BYTES else not directly
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+@needs_openssl
 @pytest.mark.parametrize("beyond", [-1_800_000, -1, 0, 20_000, 100_000, 230_000, PIECE_BYTES + 100_000])
 async def test_a_host_that_closes_right_behind_an_encrypted_clip(
     tmp_path: Path, part: Path, beyond: int
@@ -282,11 +317,10 @@ async def test_a_host_that_closes_right_behind_an_encrypted_clip(
                     while secure.recv(4096):
                         pass
 
-    connector = aiohttp.TCPConnector(ssl=False)
     serving = asyncio.create_task(asyncio.to_thread(serve_and_close))
     with listener:
         url = f"https://127.0.0.1:{listener.getsockname()[1]}/owl.mp4"
-        async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        async with trusting() as session:
             for _ in range(4):
                 await fetched(HttpFetcher(session), url, part, clip)
         await serving

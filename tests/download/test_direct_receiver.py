@@ -143,3 +143,17 @@ async def test_the_owner_is_told_of_its_writing(wire: Wire, receiver: DirectRece
     receiver.pause_writing()
     receiver.resume_writing()
     assert [call[0] for call in wire.owner.method_calls] == ["pause_writing", "resume_writing"]
+
+
+@pytest.mark.looptime
+async def test_silence_is_counted_from_the_last_byte(wire: Wire) -> None:
+    """Neither from the one before nor from when somebody looked last."""
+    loop = asyncio.get_running_loop()
+    receiver = DirectReceiver(wire, 2_000_000, 0.5)
+    task = await begun(receiver, memoryview(bytearray(6)))
+    await asyncio.sleep(0.3)
+    bring(receiver, b"abc")
+    since = loop.time()
+    with pytest.raises(TimeoutError):
+        await task
+    assert loop.time() - since == pytest.approx(0.5, abs=0.01)
