@@ -65,8 +65,8 @@ class Body:
         """All has come, and aiohttp saw nothing of it: it has its connection back, and is told that the body is over.
 
         Before it is told so the connection is for no other answer, and for two turns of the loop (one notices that
-        something is there, one reads it) whatever stands behind the body comes to a parser that expects nothing:
-        then aiohttp closes the connection itself.
+        something is there, one reads it) whatever stands behind the body comes to a parser of its own, never to the
+        one for the next answer: what is no answer makes aiohttp close the connection, and so does one too many.
         """
         self._direct, self._over = None, True
         direct.give_back()
