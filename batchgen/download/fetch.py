@@ -29,6 +29,7 @@ from batchgen.download.answers import (
     validator,
 )
 from batchgen.download.body import Body
+from batchgen.download.connections import CleanConnector
 from batchgen.download.intake import Intake, TooLarge
 from batchgen.download.links import checked_link, redirected
 from batchgen.download.memory import Loan, Memory
@@ -62,7 +63,7 @@ def video_session() -> aiohttp.ClientSession:
     caller to bound.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, socket_factory=roomy_sockets()),
+        connector=CleanConnector(limit=0, socket_factory=roomy_sockets()),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         requote_redirect_url=False,

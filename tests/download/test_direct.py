@@ -16,14 +16,16 @@ import pytest
 from aiohttp import web
 from mp4_builder import build_mp4
 
+from batchgen.download.connections import CleanConnector
 from batchgen.download.direct import DirectReceiver
-from batchgen.download.fetch import HttpFetcher
+from batchgen.download.fetch import HttpFetcher, video_session
 from batchgen.download.memory import PIECE_BYTES
 from batchgen.errors import DownloadError
 from batchgen.model import Links
 from download.host import Answer, Host, break_off, serve
 from download.test_trouble import own_certificate
 
+TINY = build_mp4(payload=hashlib.shake_256(b"mouse").digest(50_000))
 SMALL = build_mp4(payload=hashlib.shake_256(b"fox").digest(700_000))
 LARGE = build_mp4(payload=hashlib.shake_256(b"hen").digest(2 * PIECE_BYTES + 700_000))
 Peer = tuple[str, int]
@@ -242,7 +244,7 @@ needs_openssl = pytest.mark.skipif(
 
 def trusting(limit: int = 0) -> aiohttp.ClientSession:
     """A session that takes any certificate, with so many connections at once."""
-    connector = aiohttp.TCPConnector(ssl=False, limit=limit)
+    connector = CleanConnector(ssl=False, limit=limit)
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
@@ -261,6 +263,34 @@ async def test_what_a_host_sends_behind_a_clip_is_no_part_of_it(
         fetcher = HttpFetcher(session)
         await asyncio.gather(*(fetched(fetcher, url, tmp_path / f"{n}.part", clip) for n in range(3)))
     assert len(set(peers)) == 3
+
+
+@pytest.mark.parametrize(
+    ("clip", "encrypted"),
+    [
+        (TINY, False),
+        pytest.param(TINY, True, marks=needs_openssl),
+        pytest.param(LARGE, True, marks=needs_openssl),
+    ],
+    ids=["tiny", "tiny and encrypted", "many pieces and encrypted"],
+)
+async def test_an_answer_behind_a_clip_that_aiohttp_reads_is_no_answer_to_another_request(
+    tmp_path: Path, clip: bytes, *, encrypted: bool
+) -> None:
+    """Aiohttp has the connection in its pool before it reads what stands behind: one clip would be another."""
+    tls = own_certificate(tmp_path) if encrypted else None
+    other = build_mp4(payload=b"other")
+    behind = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(other) + other
+    async with by_hand(clip, behind=behind, tls=tls) as (url, peers), trusting() as session:
+        for number in range(3):
+            await fetched(HttpFetcher(session), url, tmp_path / f"{number}.part", clip)
+    assert len(set(peers)) == 3
+
+
+async def test_clips_come_by_connections_in_which_nothing_waits() -> None:
+    """Those of the program are the ones that are tried here."""
+    async with video_session() as session:
+        assert isinstance(session.connector, CleanConnector)
 
 
 @pytest.mark.parametrize("encrypted", [False, pytest.param(True, marks=needs_openssl)])
