@@ -25,7 +25,7 @@ from batchgen.model import Links
 from download.host import Answer, Host, break_off, serve
 from download.test_trouble import own_certificate
 
-TINY = build_mp4(payload=hashlib.shake_256(b"mouse").digest(50_000))
+TINY = build_mp4(payload=hashlib.shake_256(b"mouse").digest(129_000))
 SMALL = build_mp4(payload=hashlib.shake_256(b"fox").digest(700_000))
 LARGE = build_mp4(payload=hashlib.shake_256(b"hen").digest(2 * PIECE_BYTES + 700_000))
 Peer = tuple[str, int]
