@@ -138,9 +138,8 @@ def _margin_text(file: BinaryIO, line: int) -> bool:
     file.seek(0)
     for _ in range(line):
         text = file.readline(_PIECE)
-        if not text.endswith(b"\n") or _ODD_BREAK.search(
-            text
-        ):  # lines are counted otherwise than here, or too long
+        # Lines are counted otherwise than here, or one is too long to be looked at whole.
+        if not text.endswith(b"\n") or _ODD_BREAK.search(text):
             return True
     tail = b"\n"
     while piece := file.read(_PIECE):
