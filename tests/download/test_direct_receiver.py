@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from unittest import mock
 
 import pytest
@@ -157,3 +159,16 @@ async def test_silence_is_counted_from_the_last_byte(wire: Wire) -> None:
     with pytest.raises(TimeoutError):
         await task
     assert loop.time() - since == pytest.approx(0.5, abs=0.01)
+
+
+async def test_nobody_listens_on_when_all_has_come(wire: Wire) -> None:
+    """Until its time a timer would keep the receiver, and with it memory and connection."""
+    receiver = DirectReceiver(wire, 6, 3600.0)
+    task = await begun(receiver, memoryview(bytearray(6)))
+    bring(receiver, b"abcdef")
+    assert await task == 6
+    receiver.give_back()
+    kept = weakref.ref(receiver)
+    del receiver, task
+    gc.collect()
+    assert kept() is None
