@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -19,9 +19,10 @@ Value: TypeAlias = str | int | None
 #: Raises where one is refused, and whatever it has done by then is undone; so it may be called more than once.
 Kind: TypeAlias = Callable[[sqlite3.Connection, Sequence[V]], Sequence[T]]
 
-#: Rows that one statement is for, where so many are there: to set it up is a third of what a row costs.  Fewer have a
-#: simpler one each: that is what most commits of a run bring.
-TOGETHER = 16
+#: Rows that one statement is for, where so many are there: to set it up costs a third of what a row costs, and for
+#: each one the interpreter is given away and waited for again.  The largest go first; rows that are left have a
+#: simpler one each.
+TOGETHER = (64, 16, 4)
 
 
 def one_by_one(db: sqlite3.Connection, changes: Sequence[Callable[[sqlite3.Connection], T]]) -> Sequence[T]:
@@ -35,9 +36,13 @@ def statement(sql: str, *names: str) -> Kind[Sequence[Value], None]:
     In ``sql`` each stands in braces, and ``{source}`` before WHERE.  The first is the key of what is changed.
     """
     single = sql.format(source="", **{name: f"?{number}" for number, name in enumerate(names, 1)})
-    rows = ", ".join([f"({', '.join('?' * len(names))})"] * TOGETHER)
+    row = f"({', '.join('?' * len(names))})"
     update = sql.format(source="FROM new", **{name: f"new.{name}" for name in names})
-    return _in_portions(single, f"WITH new ({', '.join(names)}) AS (VALUES {rows}) {update}")
+    many = {
+        size: f"WITH new ({', '.join(names)}) AS (VALUES {', '.join([row] * size)}) {update}"
+        for size in TOGETHER
+    }
+    return _in_portions(single, many)
 
 
 def insertion(sql: str, row: str) -> Kind[Sequence[Value], None]:
@@ -45,18 +50,19 @@ def insertion(sql: str, row: str) -> Kind[Sequence[Value], None]:
 
     ``{rows}`` stands in ``sql``.  The first value is the key of what is added.
     """
-    return _in_portions(sql.format(rows=row), sql.format(rows=", ".join([row] * TOGETHER)))
+    return _in_portions(
+        sql.format(rows=row), {size: sql.format(rows=", ".join([row] * size)) for size in TOGETHER}
+    )
 
 
-def _in_portions(single: str, many: str) -> Kind[Sequence[Value], None]:
-    """As many changes as there are, with the statement for many as far as it goes."""
+def _in_portions(single: str, many: Mapping[int, str]) -> Kind[Sequence[Value], None]:
+    """As many changes as there are, with the statements for many as far as they go."""
 
     def change(db: sqlite3.Connection, changes: Sequence[Sequence[Value]]) -> Sequence[None]:
-        for start in range(0, len(changes), TOGETHER):
-            some = changes[start : start + TOGETHER]
+        for some in _portions(changes):
             # Such a statement changes a row but once: of two changes to it one would be lost.
-            if len({values[0] for values in some}) == TOGETHER:
-                db.execute(many, list(itertools.chain.from_iterable(some)))
+            if len(some) in many and len({values[0] for values in some}) == len(some):
+                db.execute(many[len(some)], list(itertools.chain.from_iterable(some)))
             else:
                 db.executemany(single, some)
         return (None,) * len(changes)
@@ -67,16 +73,26 @@ def _in_portions(single: str, many: str) -> Kind[Sequence[Value], None]:
 def question(sql: str) -> Callable[[sqlite3.Connection, Sequence[int]], list[sqlite3.Row]]:
     """What ``sql`` tells of several keys, in any order; ``{asked}`` stands in it for what a key must be."""
     single = sql.format(asked="= ?")
-    many = sql.format(asked=f"IN ({', '.join('?' * TOGETHER)})")
+    many = {size: sql.format(asked=f"IN ({', '.join('?' * size)})") for size in TOGETHER}
 
     def ask(db: sqlite3.Connection, keys: Sequence[int]) -> list[sqlite3.Row]:
         rows: list[sqlite3.Row] = []
-        for start in range(0, len(keys), TOGETHER):
-            some = keys[start : start + TOGETHER]
-            if len(some) == TOGETHER:
-                rows += db.execute(many, some)
+        for some in _portions(keys):
+            if len(some) in many:
+                rows += db.execute(many[len(some)], some)
             else:
                 rows += [row for key in some for row in db.execute(single, (key,))]
         return rows
 
     return ask
+
+
+def _portions(things: Sequence[T]) -> Iterator[Sequence[T]]:
+    """All of them in their order: the largest portions first, and at the end those that are too few for one."""
+    start = 0
+    for size in TOGETHER:
+        while len(things) - start >= size:
+            yield things[start : start + size]
+            start += size
+    if start < len(things):
+        yield things[start:]

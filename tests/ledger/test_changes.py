@@ -9,7 +9,8 @@ import pytest
 
 from batchgen.ledger.changes import TOGETHER, insertion, one_by_one, question, statement
 
-NUMBERS = [0, 1, 2, TOGETHER - 1, TOGETHER, TOGETHER + 1, 3 * TOGETHER]
+MOST = max(TOGETHER)
+NUMBERS = sorted({0, 1, 2, 3 * MOST, *(size + more for size in TOGETHER for more in (-1, 0, 1))})
 put = statement(
     "UPDATE notes SET text = {text}, n = {n} {source} WHERE notes.key = {key}", "key", "n", "text"
 )
@@ -19,10 +20,10 @@ find = question("SELECT key, text FROM notes WHERE key {asked} AND text <> 'no'"
 
 @pytest.fixture
 def db() -> Iterator[sqlite3.Connection]:
-    """A table with room for a hundred notes."""
+    """A table with very many notes."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.execute("CREATE TABLE notes (key INTEGER PRIMARY KEY, n INTEGER UNIQUE, text TEXT)")
-    connection.executemany("INSERT INTO notes VALUES (?, NULL, '')", [(key,) for key in range(100)])
+    connection.executemany("INSERT INTO notes VALUES (?, NULL, '')", [(key,) for key in range(3 * MOST)])
     yield connection
     connection.close()
 
@@ -43,11 +44,16 @@ def test_each_change_has_its_own_values(db: sqlite3.Connection, number: int) -> 
     ]
 
 
+#: Two of the largest portions and one of each other, and three that are left over.
+MANY = 2 * MOST + sum(TOGETHER[1:]) + 3
+FEW = 2 + len(TOGETHER[1:]) + 3
+
+
 def test_very_many_need_few_statements(db: sqlite3.Connection) -> None:
-    """One for each so many, and one for each that is left over."""
+    """One for each portion, the largest ones first, and one for each that is left over."""
     seen = statements(db)
-    put(db, [(key, key, "x") for key in range(2 * TOGETHER + 3)])
-    assert len(seen) == 2 + 3
+    put(db, [(key, key, "x") for key in range(MANY)])
+    assert len(seen) == FEW
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -62,34 +68,43 @@ def test_each_row_that_is_added_has_its_own_values(db: sqlite3.Connection, numbe
 def test_very_many_rows_need_few_statements(db: sqlite3.Connection) -> None:
     """As changes do."""
     seen = statements(db)
-    add(db, [(1000 + key, key) for key in range(2 * TOGETHER + 3)])
-    assert len(seen) == 2 + 3
+    add(db, [(1000 + key, key) for key in range(MANY)])
+    assert len(seen) == FEW
 
 
-@pytest.mark.parametrize("number", [2, TOGETHER])
+def test_a_question_about_very_many_needs_few_statements(db: sqlite3.Connection) -> None:
+    """As changes do."""
+    seen = statements(db)
+    find(db, range(MANY))
+    assert len(seen) == FEW
+
+
+@pytest.mark.parametrize("number", [2, *TOGETHER])
 def test_a_row_that_is_refused_is_raised(db: sqlite3.Connection, number: int) -> None:
     """None takes the place of another."""
     with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE constraint failed: notes\.key"):
         add(db, [(2000 - max(1, key), key) for key in range(number)])
 
 
-def test_of_two_changes_to_one_row_the_later_one_stays(db: sqlite3.Connection) -> None:
+@pytest.mark.parametrize("size", TOGETHER)
+def test_of_two_changes_to_one_row_the_later_one_stays(db: sqlite3.Connection, size: int) -> None:
     """Also among so many that one statement would be for all of them."""
-    changes = [(key % (TOGETHER - 1), key, f"text {key}") for key in range(TOGETHER)]
+    changes = [(key % (size - 1), key, f"text {key}") for key in range(size)]
     put(db, changes)
     assert db.execute("SELECT n, text FROM notes WHERE key = 0").fetchall() == [changes[-1][1:]]
 
 
-def test_of_two_changes_to_one_row_neither_is_lost(db: sqlite3.Connection) -> None:
+@pytest.mark.parametrize("size", TOGETHER)
+def test_of_two_changes_to_one_row_neither_is_lost(db: sqlite3.Connection, size: int) -> None:
     """The second meets what the first has made of the row, and may be refused for it."""
     db.execute(
         "CREATE TRIGGER once BEFORE UPDATE ON notes WHEN OLD.n IS NOT NULL BEGIN SELECT RAISE(ABORT, 'twice'); END"
     )
     with pytest.raises(sqlite3.IntegrityError, match="twice"):
-        put(db, [(key % (TOGETHER - 1), key, "x") for key in range(TOGETHER)])
+        put(db, [(key % (size - 1), key, "x") for key in range(size)])
 
 
-@pytest.mark.parametrize("number", [2, TOGETHER])
+@pytest.mark.parametrize("number", [2, *TOGETHER])
 def test_a_refusal_is_raised(db: sqlite3.Connection, number: int) -> None:
     """The caller undoes the rest."""
     with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE constraint failed: notes\.n"):
