@@ -233,6 +233,7 @@ class FakeFetcher:
         self.links: dict[str, list[str]] = {}
         self.firsts: dict[str, list[bool]] = {}
         self.running = self.most_at_once = 0
+        self.in_memory = self.most_in_memory = 0
         self.sealing = 0.0
 
     async def fetch(self, links: Links, part: Path, task_id: str, *, first: bool, transfer: Transfer) -> Clip:
@@ -244,7 +245,15 @@ class FakeFetcher:
         self.links.setdefault(job, []).append(links.url)
         self.firsts.setdefault(job, []).append(first)
         self.log.add("fetch", job)
-        outcome = self.on_fetch(job, len(self.links[job]))
+        self.in_memory += 1
+        self.most_in_memory = max(self.most_in_memory, self.in_memory)
+        try:
+            await self._gather(self.on_fetch(job, len(self.links[job])), transfer)
+        finally:
+            self.in_memory -= 1
+        return clip_of(file_id)
+
+    async def _gather(self, outcome: float | Exception, transfer: Transfer) -> None:
         async with transfer():
             self.running += 1
             self.most_at_once = max(self.most_at_once, self.running)
@@ -256,7 +265,6 @@ class FakeFetcher:
             raise outcome
         if self.sealing:
             await asyncio.sleep(self.sealing)
-        return clip_of(file_id)
 
 
 class FakeStore:
@@ -266,6 +274,7 @@ class FakeStore:
         self.log = log
         self.files: dict[str, Clip] = {}
         self.parts: dict[Path, Clip] = {}  # whole, and without a name
+        self.naming = 0.001  # seconds
 
     def part(self, submission: Submission) -> Path:
         """Where the clip is gathered."""
@@ -273,7 +282,7 @@ class FakeStore:
 
     async def put(self, part: Path, file: str, clip: Clip, over: Clip | None) -> None:
         """Give a clip its name."""
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(self.naming)
         self.log.add("put", part.stem)
         if self.files.get(file, clip) not in {clip, over}:
             raise FileTaken(f"{file}: stands there")

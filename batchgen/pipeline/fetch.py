@@ -29,15 +29,18 @@ from batchgen.pace import full_jitter
 from batchgen.pipeline.calls import Calls
 from batchgen.pipeline.flow import Flow, Pulse
 from batchgen.pipeline.stops import halt_for
-from batchgen.pipeline.transfer import Place
+from batchgen.pipeline.transfer import Place, Places
 from batchgen.polling import Agenda, is_gone
 from batchgen.ports import Book, Fetcher, Service, Store
 
 _FIRST = 1.0  # seconds: the longest first backoff
 _CEILING = 30.0  # seconds
 
-#: Clips that may be checked and given their names while others come: those need no place among the downloads.
+#: Clips that may be flushed and checked while others come: those need no place among the downloads, but memory.
 SEALING = 16
+#: Clips that may besides be written down and given their names: those need neither, and mostly wait for others, as
+#: many share one commit and one flush of the folder.
+NAMING = 32
 
 #: Clips waiting for each download slot before submissions pause: what is paid for should not pile up at a
 #: host that does not hand it out, as links and files there don't live for ever.
@@ -76,7 +79,7 @@ class Downloads:
         self._agenda: Agenda[Wanted] = Agenda()
         self._calls = Calls()
         self._running: dict[Wanted, Place] = {}
-        self._places = asyncio.Semaphore(collector.downloads)
+        self._places = Places(collector.downloads, SEALING)
         self._turn = asyncio.Lock()  # one worker at a time waits for the next clip: none wakes in vain
         self._news = Pulse()  # the agenda has another first item, or nothing more is begun
         self._asking = 0
@@ -129,7 +132,7 @@ class Downloads:
     @property
     def workers(self) -> int:
         """How many are to ``work``."""
-        return self._collector.downloads + SEALING
+        return self._collector.downloads + SEALING + NAMING
 
     async def work(self) -> None:
         """Fetch one clip after the other, each in a place among the downloads until it has come."""
@@ -138,7 +141,7 @@ class Downloads:
             try:
                 await self._one(wanted, place)
             finally:
-                place.leave()
+                place.vacate()
             del self._running[wanted]
             self._flow.pulse.beat()
 
@@ -156,7 +159,7 @@ class Downloads:
                     wanted = self._agenda.pop()
                     self._running[wanted] = place
                     return wanted
-        place.leave()
+        place.vacate()
         return None
 
     def close(self) -> None:
@@ -230,6 +233,7 @@ class Downloads:
         clip = await parts.fetcher.fetch(
             links, part, submission.task_id, first=first, transfer=place.transfer
         )
+        place.vacate()
         placement = await parts.book.checked(submission, clip)
         wanted.submission = submission._replace(checked=clip)
         await self._name(submission, clip, placement, part)

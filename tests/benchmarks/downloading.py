@@ -27,7 +27,7 @@ from batchgen.pace import SubmissionPace
 from batchgen.pipeline.calls import Calls
 from batchgen.pipeline.fetch import SEALING
 from batchgen.pipeline.run import Parts, Pipeline, Rules
-from batchgen.pipeline.transfer import Place
+from batchgen.pipeline.transfer import Place, Places
 from batchgen.settings import Limits, Polling
 from benchmarks.loop_lag import watching
 from benchmarks.web_server import program
@@ -125,20 +125,18 @@ async def _fetched(load: Load, output: Path) -> Round:
     async with video_session() as session:
         fetcher, store = HttpFetcher(session), FolderStore(output)
         left = list(enumerate(load.links))[::-1]
-        places, calls = asyncio.Semaphore(load.at_once), Calls()
+        places, calls = Places(load.at_once, SEALING), Calls()
 
         async def work() -> None:
             while left:
                 number, url = left.pop()
                 submission = _submission(number)
                 part = store.part(submission)
+                place = Place(places, calls)
                 clip = await fetcher.fetch(
-                    Links(url=url),
-                    part,
-                    submission.task_id,
-                    first=True,
-                    transfer=Place(places, calls).transfer,
+                    Links(url=url), part, submission.task_id, first=True, transfer=place.transfer
                 )
+                place.vacate()
                 await store.put(part, f"videos/{submission.job_id}.mp4", clip, None)
 
         return await _measured(_all(*(work() for _ in range(load.at_once + SEALING))))

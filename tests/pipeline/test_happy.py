@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from batchgen.model import State, Status
-from batchgen.pipeline.fetch import BACKLOG
+from batchgen.pipeline.fetch import BACKLOG, NAMING, SEALING
 from batchgen.settings import Limits
 from pipeline.scene import Scene
 
@@ -129,6 +129,26 @@ async def test_a_clip_that_has_come_holds_up_no_other() -> None:
     scene.assert_all_succeeded()
     assert scene.fetcher.most_at_once == 2
     assert 40 * 4.0 / 2 < scene.took < 40 * 4.0 / 2 + 30.0
+
+
+async def test_what_is_in_memory_is_bounded() -> None:
+    """A disk that is slow holds up the network in the end, and there is an end to it."""
+    scene = Scene(jobs=60, in_flight=60, limits=Limits(downloads=2))
+    scene.service.task_time = lambda _job: 1.0
+    scene.fetcher.sealing = 100.0
+    await scene.run()
+    scene.assert_all_succeeded()
+    assert scene.fetcher.most_in_memory == 2 + SEALING
+
+
+async def test_a_clip_that_waits_for_its_name_is_in_nobodys_way() -> None:
+    """As many as are named together wait at once, and all that may be in memory besides."""
+    scene = Scene(jobs=60, in_flight=60, limits=Limits(downloads=2))
+    scene.service.task_time = lambda _job: 1.0
+    scene.store.naming = 1000.0
+    scene.stop_at(500.0)
+    await scene.run()
+    assert len(scene.log.times("fetch")) == 2 + SEALING + NAMING
 
 
 async def test_vitals_tell_how_the_run_stands() -> None:
