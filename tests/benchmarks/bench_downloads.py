@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.clip_stock import make_clips
@@ -57,20 +57,17 @@ def _load(kind: _Kind, address: str, clips: Sequence[Path]) -> Load:
 
 
 def _of_kind(kind: _Kind, load: Load, home: Path, repeats: int) -> Iterator[Finding]:
-    rounds: dict[str, list[Round]] = {name: [] for name in ("curl", *_WAYS)}
-    flushed: list[float] = []  # seconds of curl, and of what batchgen does besides: to flush each clip
+    rounds: dict[str, list[Round]] = {name: [] for name in ("curl", *_WAYS, "flushed")}
     for repeat in range(repeats):
-        for name, way in {"curl": by_curl, **_WAYS}.items():
+        for name, way in {"curl": by_curl, **_WAYS, "flushed": _by_curl_flushed}.items():
             output = home / f"{kind.mib}-{repeat}-{name.split()[0]}"
             rounds[name].append(way(load, output))
-            if way is by_curl:
-                flushed.append(rounds[name][-1].seconds + _flush(output))
             _empty(output)
-    curl = rounds.pop("curl")
+    curl, flushed = rounds.pop("curl"), rounds.pop("flushed")
     for name, took in rounds.items():
         what = f"{kind.clips} clips of {kind.mib} MiB, {name}"
         yield from _findings(what, kind, curl, took)
-        ratios = [theirs / ours.seconds for theirs, ours in zip(flushed, took, strict=True)]
+        ratios = [theirs.seconds / ours.seconds for theirs, ours in zip(flushed, took, strict=True)]
         yield Finding(what=f"{what}: throughput", measured=ratios, against="curl --parallel, then flushed")
     lags = [one.lag_p99 for one in curl]
     yield Finding(
@@ -78,14 +75,18 @@ def _of_kind(kind: _Kind, load: Load, home: Path, repeats: int) -> Iterator[Find
     )
 
 
-def _flush(folder: Path) -> float:
-    """Seconds that it takes to flush curl's files to the disk."""
+def _by_curl_flushed(load: Load, output: Path) -> Round:
+    """Curl, and what batchgen does besides: each clip flushed to the disk.
+
+    In a round of its own, and the last one: a disk is busy with so much for a while after it says that all is there.
+    """
+    round_ = by_curl(load, output)
     before = time.perf_counter()
-    for path in folder.glob("*.mp4"):
+    for path in output.glob("*.mp4"):
         descriptor = os.open(path, os.O_RDONLY)
         os.fsync(descriptor)
         os.close(descriptor)
-    return time.perf_counter() - before
+    return replace(round_, seconds=round_.seconds + time.perf_counter() - before)
 
 
 def _empty(folder: Path) -> None:
