@@ -24,7 +24,7 @@ class Body:
         self._response, self._stream, self._silence = response, response.content, silence
         # At once: aiohttp forgets what has come when the connection breaks.
         self._ahead = memoryview(b"".join(iter(self._stream.read_nowait, b"")))
-        self._direct = _direct(response, len(self._ahead), silence)
+        self._direct = self._receiver()
         self._over = False  # all of it has come, though aiohttp has not seen so
 
     async def fill(self, room: memoryview, came: Callable[[int], None]) -> bool:
@@ -41,8 +41,13 @@ class Body:
             else:
                 room = room[await self._direct.receive(room, came) :]
                 if not self._direct.left:
-                    await self._end(self._direct)
+                    await self._end()
         return False
+
+    def hold(self) -> None:
+        """Let nothing come before it is asked for: whoever does not fill from it in this very turn must do so."""
+        if self._direct is not None:
+            self._direct.rest()
 
     def close(self) -> None:
         """Let aiohttp have its connection again."""
@@ -61,37 +66,37 @@ class Body:
         came(count)
         return room[count:]
 
-    async def _end(self, direct: DirectReceiver) -> None:
-        """All has come, and aiohttp saw nothing of it: it has its connection back, and is told that the body is over.
+    async def _end(self) -> None:
+        """All has come, and aiohttp, which saw nothing of it, is told that the body is over.
 
         Before it is told so the connection is for no other answer, and for two turns of the loop (one notices that
-        something is there, one reads it) whatever stands behind the body comes to a parser of its own, never to the
-        one for the next answer: what is no answer makes aiohttp close the connection, and so does one too many.
+        something is there, one reads it) whatever stands behind the body comes to a parser of its own.
         """
         self._direct, self._over = None, True
-        direct.give_back()
-        connection = self._response.connection
-        if connection is not None and connection.protocol is not None:
-            connection.protocol.set_response_params()
         for _ in range(2):
             await asyncio.sleep(0)
         self._stream.feed_eof()
 
+    def _receiver(self) -> DirectReceiver | None:
+        """What brings the body past aiohttp.
 
-def _direct(response: aiohttp.ClientResponse, came: int, silence: float) -> DirectReceiver | None:
-    """What brings the body past aiohttp.
-
-    ``None`` if that is not worth it, and for a body that shows its end in another way than by its length.
-    """
-    length = response.content_length
-    connection = response.connection  # there is none when all has come
-    if length is None or connection is None or connection.transport is None or connection.protocol is None:
-        return None
-    if length > PIECE_BYTES and connection.transport.get_extra_info("ssl_object") is not None:
-        return None  # asyncio drops what it has decrypted when the host closes while nobody reads between two pieces
-    left = length - came
-    if left < _WORTH_BYTES:
-        return None
-    connection.protocol.read_timeout = None  # it would not see that something comes
-    connection.protocol.start_timeout()
-    return DirectReceiver(connection.transport, left, silence)
+        ``None`` if that is not worth it, and for a body that shows its end in another way than by its length.
+        """
+        length = self._response.content_length
+        connection = self._response.connection  # there is none when all has come
+        if length is None or connection is None:
+            return None
+        transport, protocol = connection.transport, connection.protocol
+        if transport is None or protocol is None:
+            return None
+        if length > PIECE_BYTES and transport.get_extra_info("ssl_object") is not None:
+            # asyncio drops what it has decrypted when the host closes while nobody reads between two pieces
+            return None
+        left = length - len(self._ahead)
+        if left < _WORTH_BYTES:
+            return None
+        protocol.read_timeout = None  # it would not see that something comes
+        protocol.start_timeout()
+        # What stands behind the body must never come to the parser for the next answer: one of its own finds that it
+        # is no answer, or one too many, and aiohttp closes the connection.
+        return DirectReceiver(transport, left, self._silence, over=protocol.set_response_params)

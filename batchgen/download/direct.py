@@ -16,14 +16,18 @@ _AT_ONCE_BYTES = 512 * 1024
 
 
 class DirectReceiver(asyncio.BufferedProtocol):
-    """Has a connection from its making until ``give_back``, and receives only when it is asked to.
+    """Has a connection from its making until ``give_back`` or the last byte.
 
-    ``left``: bytes that may be received; ``silence``: seconds without a byte after which TimeoutError is raised.
+    It is to ``receive``, or to ``rest``, in the turn of the loop in which it is made.
+    ``left``: bytes that may be received; ``silence``: seconds without a byte after which TimeoutError is raised;
+    ``over`` is called right behind the last byte, when the owner has the connection again and nothing else has come.
     """
 
-    def __init__(self, transport: asyncio.Transport, left: int, silence: float) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, left: int, silence: float, over: Callable[[], None]
+    ) -> None:
         self.left, self.received = left, 0
-        self._transport, self._silence = transport, silence
+        self._transport, self._silence, self._over = transport, silence, over
         self._owner = cast("asyncio.Protocol", transport.get_protocol())
         self._room = memoryview(b"")
         self._came: Callable[[int], None] = lambda _: None
@@ -33,7 +37,6 @@ class DirectReceiver(asyncio.BufferedProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._error: BaseException | None = None
         self._has_it = True
-        transport.pause_reading()
         transport.set_protocol(self)
 
     async def receive(self, room: memoryview, came: Callable[[int], None]) -> int:
@@ -52,10 +55,18 @@ class DirectReceiver(asyncio.BufferedProtocol):
         try:
             await self._full
         finally:
-            self._rest()
+            self.rest()
             if self._timer is not None:
                 self._timer.cancel()
         return self.received - before
+
+    def rest(self) -> None:
+        """Receive nothing until somebody wants it.
+
+        Who wants it at once need not say so: to stop the transport and let it go on costs as much as to receive.
+        """
+        if self._has_it:
+            self._transport.pause_reading()
 
     def give_back(self) -> None:
         """Let the owner have the connection again; it must not be received from any more."""
@@ -63,11 +74,6 @@ class DirectReceiver(asyncio.BufferedProtocol):
             self._has_it, self._room = False, memoryview(b"")
             self._transport.set_protocol(self._owner)
             self._transport.resume_reading()
-
-    def _rest(self) -> None:
-        """Receive nothing until somebody wants it."""
-        if self._has_it:
-            self._transport.pause_reading()
 
     def _listen(self) -> None:
         """One look a silence: to set the timer anew for all that comes would cost more than to take it."""
@@ -100,11 +106,15 @@ class DirectReceiver(asyncio.BufferedProtocol):
         try:
             self._came(nbytes)
         except Exception as error:  # whoever waits for the bytes has to hear it, not the transport
-            self._rest()
+            self.rest()
             self._wake(error)
             return
-        if not self._room:
-            self._rest()
+        if not self.left:
+            self.give_back()
+            self._over()
+            self._wake()
+        elif not self._room:
+            self.rest()
             self._wake()
 
     def eof_received(self) -> bool | None:

@@ -71,6 +71,7 @@ class Intake:
         """
         if self._total is not None and self._total - self._size <= PIECE_BYTES:
             return await self._take_one(body, part)
+        body.hold()
         reader = asyncio.create_task(self._read(body))
         try:
             return await self._take_many(reader, part)
