@@ -34,7 +34,7 @@ class Company(Generic[T]):
         self._busy = True
         batch, self._waiting = self._waiting, []
         work = asyncio.get_running_loop().run_in_executor(
-            disk.WAITERS, self._do, [thing for thing, _ in batch]
+            disk.NAMER, self._do, [thing for thing, _ in batch]
         )
         work.add_done_callback(lambda done: self._ended(batch, done))
 

@@ -46,6 +46,8 @@ COPIERS = ThreadPoolExecutor(
 )
 #: For what mostly waits for the disk: the flush of one clip should hold up no other.
 WAITERS = ThreadPoolExecutor(8, thread_name_prefix="batchgen-disk", initializer=_behind_the_loop)
+#: For names, which are given in company, one batch after the other: they need not wait behind the flushes of clips.
+NAMER = ThreadPoolExecutor(1, thread_name_prefix="batchgen-names", initializer=_behind_the_loop)
 
 
 async def in_thread(call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

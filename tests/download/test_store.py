@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.download import FolderStore
+from batchgen.download import FolderStore, disk
 from batchgen.download.company import Company
 from batchgen.download.places import line_beside
 from batchgen.errors import DiskFull, DownloadError, FileTaken
@@ -390,6 +390,19 @@ async def test_a_folder_that_cannot_be_flushed_is_the_trouble_of_all_in_it(
     assert [type(outcome) for outcome in outcomes] == [DownloadError] * 2
     assert outcomes[0] is not outcomes[1]
     await folder.put()
+    assert folder.read("videos/fox.mp4") == NEW
+
+
+async def test_a_name_waits_for_no_flush_of_another_clip(folder: Folder) -> None:
+    """However many of them have come before and take their time."""
+    gate = threading.Event()
+    flushes = [asyncio.create_task(disk.in_thread(gate.wait, 60.0)) for _ in range(50)]
+    await asyncio.sleep(0)
+    try:
+        await asyncio.wait_for(folder.put(), 30.0)
+    finally:
+        gate.set()
+    assert all(await asyncio.gather(*flushes))
     assert folder.read("videos/fox.mp4") == NEW
 
 
