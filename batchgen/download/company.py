@@ -33,9 +33,7 @@ class Company(Generic[T]):
     def _begin(self) -> None:
         self._busy = True
         batch, self._waiting = self._waiting, []
-        work = asyncio.get_running_loop().run_in_executor(
-            disk.NAMER, self._do, [thing for thing, _ in batch]
-        )
+        work = asyncio.get_running_loop().run_in_executor(disk.NAMER, self._do, [thing for thing, _ in batch])
         work.add_done_callback(lambda done: self._ended(batch, done))
 
     def _ended(
