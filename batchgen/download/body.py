@@ -69,12 +69,11 @@ class Body:
     async def _end(self) -> None:
         """All has come, and aiohttp, which saw nothing of it, is told that the body is over.
 
-        Before it is told so the connection is for no other answer, and for two turns of the loop (one notices that
-        something is there, one reads it) whatever stands behind the body comes to a parser of its own.
+        Before it is told so the connection is for no other answer.  In the turn of the loop between, whatever stands
+        behind the body is read, by a parser of its own: what has come with the last byte is found now.
         """
         self._direct, self._over = None, True
-        for _ in range(2):
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)
         self._stream.feed_eof()
 
     def _receiver(self) -> DirectReceiver | None:

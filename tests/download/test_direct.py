@@ -89,9 +89,9 @@ def taken(path: Path) -> bytes:
     return there
 
 
-async def fetched(fetcher: HttpFetcher, url: str, part: Path, clip: bytes) -> None:
+async def fetched(fetcher: HttpFetcher, url: str, part: Path, clip: bytes, *, first: bool = False) -> None:
     """It comes whole."""
-    came = await fetcher.fetch(Links(url=url), part)
+    came = await fetcher.fetch(Links(url=url), part, first=first)
     assert came.sha256 == hashlib.sha256(clip).hexdigest() == hashlib.sha256(taken(part)).hexdigest()
 
 
@@ -285,6 +285,34 @@ async def test_an_answer_behind_a_clip_that_aiohttp_reads_is_no_answer_to_anothe
         for number in range(3):
             await fetched(HttpFetcher(session), url, tmp_path / f"{number}.part", clip)
     assert len(set(peers)) == 3
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("encrypted", [False, pytest.param(True, marks=needs_openssl)])
+async def test_an_answer_behind_a_clip_is_none_to_a_request_made_right_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turns: int, *, encrypted: bool
+) -> None:
+    """So many turns of the loop behind the last byte: the connection is in no pool before what stands there is read."""
+    tls = own_certificate(tmp_path) if encrypted else None
+    other = build_mp4(payload=hashlib.shake_256(b"other").digest(400_000))
+    behind = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(other) + other
+    true, second = DirectReceiver.buffer_updated, list[asyncio.Task[None]]()
+    async with by_hand(SMALL, behind=behind, tls=tls) as (url, peers), trusting() as session:
+
+        async def again() -> None:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await fetched(HttpFetcher(session), url, tmp_path / "second.part", SMALL, first=True)
+
+        def last_byte(receiver: DirectReceiver, nbytes: int) -> None:
+            true(receiver, nbytes)
+            if not receiver.left and not second:
+                second.append(asyncio.create_task(again()))
+
+        monkeypatch.setattr(DirectReceiver, "buffer_updated", last_byte)
+        await fetched(HttpFetcher(session), url, tmp_path / "first.part", SMALL)
+        await second[0]
+    assert len(set(peers)) == 2
 
 
 async def test_clips_come_by_connections_in_which_nothing_waits() -> None:
