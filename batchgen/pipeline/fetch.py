@@ -183,7 +183,7 @@ class Downloads:
     async def _try(self, wanted: Wanted, place: Place) -> None:
         """Bring it to disk, or decide what its error means.  Raises LedgerNotWritable."""
         try:
-            if not await self._finish_earlier(wanted.submission):
+            if not await self._finish_earlier(wanted.submission, place):
                 await self._fetch(wanted, place)
         except LinkExpired as error:
             wanted.links = None
@@ -200,7 +200,7 @@ class Downloads:
                 wanted.submission, Fault(code="disk_full", message=str(error), stage=Stage.STORE)
             )
 
-    async def _finish_earlier(self, submission: Submission) -> bool:
+    async def _finish_earlier(self, submission: Submission, place: Place) -> bool:
         """A clip that was checked, and perhaps renamed, before a try or a run ended needs no link and no download."""
         clip = submission.checked
         if clip is None:
@@ -209,11 +209,13 @@ class Downloads:
         store = self._collector.store
         part = store.part(submission)
         if await store.holds(placement.file, clip):
+            place.vacate()
             # What came behind the name may be missing: the folder on disk, the partial file away.
             await store.put(part, placement.file, clip, placement.over)
             await self._stored(submission, clip, placement.file)
             return True
         if await store.gathered(part, clip):
+            place.vacate()
             await self._name(submission, clip, placement, part)
             return True
         return False

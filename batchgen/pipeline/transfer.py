@@ -1,8 +1,8 @@
 """Places among the downloads: had only while bytes of a clip move, and by that clip alone.
 
-Around a place lies room: in memory, until all that has come of the clip is on disk.  Who has a place has room, and
-nobody waits for room while they have a place: else those with room could wait for those with places, and they for
-them.
+Around a place lies room: in memory, until a clip is on disk, whole, and needs nothing but its name.  Who has a place
+has room, and nobody waits for room while they have a place: else those with room could wait for those with places,
+and they for them.
 """
 
 from __future__ import annotations

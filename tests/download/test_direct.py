@@ -292,7 +292,7 @@ async def test_an_answer_behind_a_clip_that_aiohttp_reads_is_no_answer_to_anothe
 async def test_an_answer_behind_a_clip_is_none_to_a_request_made_right_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turns: int, *, encrypted: bool
 ) -> None:
-    """So many turns of the loop behind the last byte: the connection is in no pool before what stands there is read."""
+    """So many turns of the loop behind the last byte: what stands there is read before anybody has the connection."""
     tls = own_certificate(tmp_path) if encrypted else None
     other = build_mp4(payload=hashlib.shake_256(b"other").digest(400_000))
     behind = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(other) + other

@@ -19,6 +19,7 @@ from batchgen.errors import NotAccepted
 from batchgen.model import Clip, Order, State, Status, Submission, TaskTimes
 from batchgen.pace import SubmissionPace
 from batchgen.pipeline import Stop, StopKind
+from batchgen.pipeline.fetch import SEALING
 from batchgen.pipeline.flow import Flow
 from batchgen.pipeline.run import Parts, Pipeline, Rules
 from batchgen.settings import Limits, Polling
@@ -169,6 +170,9 @@ class Scene:
         """The promises, after a run."""
         assert {task for task in asyncio.all_tasks() if not task.done()} == {asyncio.current_task()}
         assert self.flow.in_air == 0
+        places = self.pipeline._downloads._places
+        assert places.coming._value == self.limits.downloads  # nobody went and kept one
+        assert places.in_memory._value == self.limits.downloads + SEALING
         for one in self.book.orders:
             self._check_events(one.id)
             self._check_posts(one.id)

@@ -228,6 +228,21 @@ async def test_a_checked_clip_without_a_name_needs_no_link() -> None:
     assert scene.log.times("fetch") == []
 
 
+@pytest.mark.parametrize("has_its_name", [False, True])
+async def test_many_checked_clips_are_named_together(*, has_its_name: bool) -> None:
+    """As when they have just come: they need no place among the downloads, of which there are two."""
+    scene = Scene(limits=Limits(downloads=2))
+    waiting = [scene.checked(scene.book.earlier(key, State.GENERATED)) for key in range(1, 41)]
+    for one in waiting:
+        scene.store.parts[scene.store.part(one)] = scene.clip(one)
+        if has_its_name:
+            scene.store.files[f"videos/{one.job_id}.mp4"] = scene.clip(one)
+    scene.store.naming = 10.0
+    scene.under_way = waiting
+    await scene.run(within=15.0)
+    scene.assert_all_succeeded()
+
+
 async def test_a_clip_with_its_name_is_not_fetched_again() -> None:
     """Only its record was missing."""
     scene = one()
@@ -313,6 +328,17 @@ async def test_a_signal_leaves_downloads_resumable() -> None:
     assert scene.took == pytest.approx(50.0, abs=0.1)
     assert scene.statuses() == {Status.GENERATED: 1}
     assert scene.store.files == {}
+
+
+async def test_who_waits_for_a_place_at_a_signal_begins_nothing() -> None:
+    """Nor keeps the place that becomes free then."""
+    scene = Scene(limits=Limits(downloads=2))
+    scene.under_way = [scene.book.earlier(key, State.GENERATED) for key in range(1, 10)]
+    scene.fetcher.on_fetch = lambda _job, _n: 1000.0
+    scene.stop_at(50.0)
+    await scene.run()
+    assert scene.took == pytest.approx(50.0, abs=0.1)
+    assert len(scene.log.times("fetch")) == 2
 
 
 @pytest.mark.parametrize("moment", [1.06, 1.2, 1.8])
