@@ -20,7 +20,7 @@ from batchgen.app import lock
 from batchgen.app.folder import MERGED_INTO, refuse_unusable
 from batchgen.app.place import LEDGER, SIMULATED
 from batchgen.app.reusing import settle_unfinished
-from batchgen.download.places import inside
+from batchgen.download.places import absolute, inside
 from batchgen.download.transplant import transplant
 from batchgen.errors import ConfigError, DownloadError, FileTaken
 from batchgen.ledger import Ledger, joining, opening, orders, queries
@@ -73,7 +73,7 @@ async def merge(
 
 
 def _absolute(folder: Path, *, simulate: bool) -> Path:
-    path = Path(os.path.abspath(folder))  # noqa: PTH100  no links followed
+    path = absolute(folder)
     return path / SIMULATED if simulate else path
 
 

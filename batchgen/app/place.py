@@ -9,6 +9,7 @@ from pathlib import Path
 
 from batchgen.app.lasting import Lasting, edition, last_run
 from batchgen.app.options import Options
+from batchgen.download.places import absolute
 from batchgen.errors import ConfigError
 from batchgen.hailuo import normal_origin
 from batchgen.jobfile import CLEAR_TEXT, JobFile, is_clear_text, open_job_file
@@ -58,7 +59,7 @@ def resolve(path: Path, options: Options, starts: date | None = None) -> Place:
     job_file = open_job_file(path, allow_http=options.allow_http, given=options.defaults)
     settings = options.applied_to(job_file.settings)
     home = path.absolute().parent
-    output = Path(os.path.abspath(options.output or home / settings.output))  # noqa: PTH100  no links followed
+    output = absolute(options.output or home / settings.output)
     ledger = home / settings.ledger if settings.ledger else output / LEDGER
     if _stands(output) and not output.is_dir():
         raise ConfigError(f"{output}: the output folder is not a folder")

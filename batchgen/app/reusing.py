@@ -18,7 +18,7 @@ from pathlib import Path
 from batchgen.app.folder import has_size
 from batchgen.app.place import LEDGER, SIMULATED, Place
 from batchgen.app.rebuilding import ACCOUNT
-from batchgen.download.places import inside
+from batchgen.download.places import absolute, inside
 from batchgen.download.store import is_clip
 from batchgen.download.transplant import clear, transplant
 from batchgen.errors import ConfigError, DownloadError, LedgerError
@@ -70,7 +70,7 @@ class Outcome:
 
 def source_of(folder: Path, place: Place) -> Source:
     """The folder that the user named; with a simulated run, the simulated clips in it.  Raises ConfigError."""
-    output = Path(os.path.abspath(folder))  # noqa: PTH100  no links followed
+    output = absolute(folder)
     if place.simulated and (output / SIMULATED / LEDGER).exists():
         output /= SIMULATED
     if not (output / LEDGER).is_file():

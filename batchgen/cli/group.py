@@ -21,7 +21,7 @@ class RunByDefault(click.Group):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """In the order in which people meet them."""
         return list(self.commands)
 

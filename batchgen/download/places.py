@@ -1,4 +1,4 @@
-"""Where in the output folder a file may stand.  Nothing leaves the folder, also not by a symbolic link."""
+"""Where the output folder is, and where in it a file may stand.  Nothing leaves it, also not by a symbolic link."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ from batchgen.model import Submission
 
 VIDEOS = "videos"
 _PLAIN_TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def absolute(folder: Path) -> Path:
+    """The absolute path of a folder that a user named.
+
+    As it is spelled, with ``..`` taken out: ``Path.absolute`` keeps that, and ``Path.resolve`` would show where links
+    lead instead of what was named.
+    """
+    return Path(os.path.abspath(folder))  # noqa: PTH100  neither of pathlib's does it
 
 
 def part_name(submission: Submission) -> str:

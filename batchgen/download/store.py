@@ -19,7 +19,7 @@ from pathlib import Path
 from batchgen.download import disk
 from batchgen.download.company import Company
 from batchgen.download.memory import PIECE_BYTES
-from batchgen.download.places import inside, line_beside, part_name, with_folders
+from batchgen.download.places import absolute, inside, line_beside, part_name, with_folders
 from batchgen.errors import DiskFull, DownloadError, FileTaken
 from batchgen.model import Clip, Submission
 
@@ -34,7 +34,7 @@ class FolderStore:
     """
 
     def __init__(self, output: Path) -> None:
-        self._output = Path(os.path.abspath(output))  # noqa: PTH100  absolute() keeps "..", resolve() follows links
+        self._output = absolute(output)
         self._naming = Company(partial(_put_all, self._output))
 
     def part(self, submission: Submission, /) -> Path:
