@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.clip_stock import make_clips
-from benchmarks.downloading import Load, Round, by_curl, by_fetcher, by_pipeline
+from benchmarks.downloading import Load, Round, Way, by_curl, by_fetcher, by_pipeline
 from benchmarks.frame import Finding
 from benchmarks.web_server import program, serving
 
@@ -46,9 +46,17 @@ def measure(repeats: int, *, quick: bool) -> Iterator[Finding]:
         home = Path(folder)
         (home / "clips").mkdir()
         with serving(home / "clips", home) as address:
+            loads: dict[_Kind, Load] = {}
             for kind in QUICK if quick else KINDS:
                 clips = make_clips(home / "clips" / str(kind.mib), min(_STOCK, kind.clips), kind.mib * _MIB)
-                yield from _of_kind(kind, _load(kind, address, clips), home, repeats)
+                loads[kind] = _load(kind, address, clips)
+            alternating = {"curl": by_curl, **_WAYS}
+            taken = {kind: _rounds(kind, load, home, repeats, alternating) for kind, load in loads.items()}
+            # Behind all others: a disk is busy with so much for a while after it says that all is there, and whoever
+            # came next, curl as well, would be held back by it.
+            for kind, load in loads.items():
+                flushed = _rounds(kind, load, home, repeats, {"flushed": _by_curl_flushed})["flushed"]
+                yield from _of_kind(kind, taken[kind], flushed)
 
 
 def _load(kind: _Kind, address: str, clips: Sequence[Path]) -> Load:
@@ -56,15 +64,25 @@ def _load(kind: _Kind, address: str, clips: Sequence[Path]) -> Load:
     return Load(links=links, at_once=AT_ONCE, bytes=kind.bytes)
 
 
-def _of_kind(kind: _Kind, load: Load, home: Path, repeats: int) -> Iterator[Finding]:
-    rounds: dict[str, list[Round]] = {name: [] for name in ("curl", *_WAYS, "flushed")}
+def _rounds(
+    kind: _Kind, load: Load, home: Path, repeats: int, ways: Mapping[str, Way]
+) -> dict[str, list[Round]]:
+    """Each way in turn, so many times."""
+    rounds: dict[str, list[Round]] = {name: [] for name in ways}
     for repeat in range(repeats):
-        for name, way in {"curl": by_curl, **_WAYS, "flushed": _by_curl_flushed}.items():
+        for name, way in ways.items():
             output = home / f"{kind.mib}-{repeat}-{name.split()[0]}"
             rounds[name].append(way(load, output))
             _empty(output)
-    curl, flushed = rounds.pop("curl"), rounds.pop("flushed")
-    for name, took in rounds.items():
+    return rounds
+
+
+def _of_kind(
+    kind: _Kind, rounds: Mapping[str, Sequence[Round]], flushed: Sequence[Round]
+) -> Iterator[Finding]:
+    curl = rounds["curl"]
+    for name in _WAYS:
+        took = rounds[name]
         what = f"{kind.clips} clips of {kind.mib} MiB, {name}"
         yield from _findings(what, kind, curl, took)
         ratios = [theirs.seconds / ours.seconds for theirs, ours in zip(flushed, took, strict=True)]
@@ -76,10 +94,7 @@ def _of_kind(kind: _Kind, load: Load, home: Path, repeats: int) -> Iterator[Find
 
 
 def _by_curl_flushed(load: Load, output: Path) -> Round:
-    """Curl, and what batchgen does besides: each clip flushed to the disk.
-
-    In a round of its own, and the last one: a disk is busy with so much for a while after it says that all is there.
-    """
+    """Curl, and what batchgen does besides: each clip flushed to the disk."""
     round_ = by_curl(load, output)
     before = time.perf_counter()
     for path in output.glob("*.mp4"):

@@ -133,10 +133,12 @@ async def _fetched(load: Load, output: Path) -> Round:
                 submission = _submission(number)
                 part = store.part(submission)
                 place = Place(places, calls)
-                clip = await fetcher.fetch(
-                    Links(url=url), part, submission.task_id, first=True, transfer=place.transfer
-                )
-                place.vacate()
+                try:
+                    clip = await fetcher.fetch(
+                        Links(url=url), part, submission.task_id, first=True, transfer=place.transfer
+                    )
+                finally:
+                    place.vacate()
                 await store.put(part, f"videos/{submission.job_id}.mp4", clip, None)
 
         return await _measured(_all(*(work() for _ in range(load.at_once + SEALING))))
