@@ -41,7 +41,7 @@ class Body:
             else:
                 room = room[await self._direct.receive(room, came) :]
                 if not self._direct.left:
-                    await self._end()
+                    self._direct, self._over = None, True
         return False
 
     def hold(self) -> None:
@@ -50,7 +50,7 @@ class Body:
             self._direct.rest()
 
     def close(self) -> None:
-        """Let aiohttp have its connection again."""
+        """Let aiohttp have its connection again, to close it."""
         if self._direct is not None:
             self._direct.give_back()
 
@@ -66,16 +66,6 @@ class Body:
         came(count)
         return room[count:]
 
-    async def _end(self) -> None:
-        """All has come, and aiohttp, which saw nothing of it, is told that the body is over.
-
-        Before it is told so the connection is for no other answer.  In the turn of the loop between, whatever stands
-        behind the body is read, by a parser of its own: what has come with the last byte is found now.
-        """
-        self._direct, self._over = None, True
-        await asyncio.sleep(0)
-        self._stream.feed_eof()
-
     def _receiver(self) -> DirectReceiver | None:
         """What brings the body past aiohttp.
 
@@ -83,19 +73,12 @@ class Body:
         """
         length = self._response.content_length
         connection = self._response.connection  # there is none when all has come
-        if length is None or connection is None:
+        if length is None or connection is None or connection.transport is None:
             return None
-        transport, protocol = connection.transport, connection.protocol
-        if transport is None or protocol is None:
-            return None
-        if length > PIECE_BYTES and transport.get_extra_info("ssl_object") is not None:
+        if length > PIECE_BYTES and connection.transport.get_extra_info("ssl_object") is not None:
             # asyncio drops what it has decrypted when the host closes while nobody reads between two pieces
             return None
         left = length - len(self._ahead)
         if left < _WORTH_BYTES:
             return None
-        protocol.read_timeout = None  # it would not see that something comes
-        protocol.start_timeout()
-        # What stands behind the body must never come to the parser for the next answer: one of its own finds that it
-        # is no answer, or one too many, and aiohttp closes the connection.
-        return DirectReceiver(transport, left, self._silence, over=protocol.set_response_params)
+        return DirectReceiver(connection.transport, left, self._silence)

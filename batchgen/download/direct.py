@@ -2,7 +2,7 @@
 
 aiohttp hands a body out in objects of its own, a quarter of a megabyte each at the most: to make them, to hand them
 over and to copy them together costs the loop more than to receive them.  asyncio lets a protocol say where the bytes
-are to go; the library has its connection back when they are there.
+are to go; the library has its connection back when they are there, to close it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,12 @@ class DirectReceiver(asyncio.BufferedProtocol):
     """Has a connection from its making until ``give_back`` or the last byte.
 
     It is to ``receive``, or to ``rest``, in the turn of the loop in which it is made.
-    ``left``: bytes that may be received; ``silence``: seconds without a byte after which TimeoutError is raised;
-    ``over`` is called right behind the last byte, when the owner has the connection again and nothing else has come.
+    ``left``: bytes that may be received; ``silence``: seconds without a byte after which TimeoutError is raised.
     """
 
-    def __init__(
-        self, transport: asyncio.Transport, left: int, silence: float, over: Callable[[], None]
-    ) -> None:
+    def __init__(self, transport: asyncio.Transport, left: int, silence: float) -> None:
         self.left, self.received = left, 0
-        self._transport, self._silence, self._over = transport, silence, over
+        self._transport, self._silence = transport, silence
         self._owner = cast("asyncio.Protocol", transport.get_protocol())
         self._room = memoryview(b"")
         self._came: Callable[[int], None] = lambda _: None
@@ -111,7 +108,6 @@ class DirectReceiver(asyncio.BufferedProtocol):
             return
         if not self.left:
             self.give_back()
-            self._over()
             self._wake()
         elif not self._room:
             self.rest()

@@ -29,7 +29,6 @@ from batchgen.download.answers import (
     validator,
 )
 from batchgen.download.body import Body
-from batchgen.download.connections import CleanConnector
 from batchgen.download.intake import Intake, TooLarge
 from batchgen.download.links import checked_link, redirected
 from batchgen.download.memory import Loan, Memory
@@ -60,10 +59,11 @@ def video_session() -> aiohttp.ClientSession:
     """A session for video hosts; it must be closed.
 
     It keeps no cookie and reads neither ``~/.netrc`` nor proxies; how many connections there are is for the
-    caller to bound.
+    caller to bound.  Each request has one of its own: on one that is used again, what a host sends more than it was
+    asked for would be taken for the answer to the next request, and a clip stored as another.
     """
     return aiohttp.ClientSession(
-        connector=CleanConnector(limit=0, socket_factory=roomy_sockets()),
+        connector=aiohttp.TCPConnector(limit=0, force_close=True, socket_factory=roomy_sockets()),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         requote_redirect_url=False,

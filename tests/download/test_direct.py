@@ -1,4 +1,4 @@
-"""What goes past aiohttp into memory is the clip all the same, and the connection is as good as ever."""
+"""What goes past aiohttp into memory is the clip all the same, and nothing else that a host sends is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ import pytest
 from aiohttp import web
 from mp4_builder import build_mp4
 
-from batchgen.download.connections import CleanConnector
 from batchgen.download.direct import DirectReceiver
 from batchgen.download.fetch import HttpFetcher, video_session
 from batchgen.download.memory import PIECE_BYTES
@@ -28,7 +27,6 @@ from download.test_trouble import own_certificate
 TINY = build_mp4(payload=hashlib.shake_256(b"mouse").digest(129_000))
 SMALL = build_mp4(payload=hashlib.shake_256(b"fox").digest(700_000))
 LARGE = build_mp4(payload=hashlib.shake_256(b"hen").digest(2 * PIECE_BYTES + 700_000))
-Peer = tuple[str, int]
 
 
 @pytest.fixture
@@ -45,12 +43,11 @@ def directly(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
-def noting(answer: Answer, peers: list[Peer]) -> Answer:
-    """The same answer; which connections it went to."""
+def noting(answer: Answer, connections: list[object]) -> Answer:
+    """The same answer; by which connections it was asked for."""
 
     async def noted(request: web.Request) -> web.StreamResponse:
-        assert request.transport is not None
-        peers.append(request.transport.get_extra_info("peername"))
+        connections.append(request.transport)
         return await answer(request)
 
     return noted
@@ -96,29 +93,30 @@ async def fetched(fetcher: HttpFetcher, url: str, part: Path, clip: bytes, *, fi
 
 
 @pytest.mark.parametrize("clip", [SMALL, LARGE], ids=["one piece", "many pieces"])
-async def test_clip_after_clip_comes_by_one_connection(
+async def test_each_clip_comes_by_a_connection_of_its_own(
     session: aiohttp.ClientSession, host: Host, part: Path, directly: list[int], clip: bytes
 ) -> None:
-    """Most bytes go past aiohttp, and it still takes the connection for the next clip."""
-    peers: list[Peer] = []
-    host.script = [noting(serve(clip), peers)]
+    """Most bytes go past aiohttp, which closes the connection then."""
+    connections: list[object] = []
+    host.script = [noting(serve(clip), connections)]
     for _ in range(3):
         await fetched(HttpFetcher(session), host.url, part, clip)
-    assert len(set(peers)) == 1
+    assert len(set(connections)) == 3
     assert sum(directly) > 3 * len(clip) // 2
+    assert isinstance(session.connector, aiohttp.TCPConnector)
+    assert not session.connector._acquired
+    assert not any(session.connector._conns.values())
 
 
 @pytest.mark.parametrize("clip", [SMALL, LARGE], ids=["one piece", "many pieces"])
 async def test_a_clip_may_take_longer_than_a_host_may_be_silent(
     fetcher: HttpFetcher, host: Host, part: Path, directly: list[int], clip: bytes
 ) -> None:
-    """Aiohttp sees nothing come meanwhile, and its patience is not what counts: nor does it end the connection."""
-    peers: list[Peer] = []
-    host.script = [noting(in_portions(clip, 0.12, len(clip) // 8), peers)]
+    """Aiohttp sees nothing come meanwhile, and its patience is not what counts."""
+    host.script = [in_portions(clip, 0.12, len(clip) // 8)]
     await fetched(fetcher, host.url, part, clip)
     assert sum(directly) > len(clip) // 2
     await fetched(fetcher, host.url, part, clip)
-    assert len(set(peers)) == 1
 
 
 def say_nothing(_: web.Request) -> None:
@@ -207,15 +205,19 @@ async def test_cancelled_while_bytes_come(
 @asynccontextmanager
 async def by_hand(
     clip: bytes, behind: bytes = b"", after: float = 0.0, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[tuple[str, list[Peer]]]:
+) -> AsyncIterator[tuple[str, list[object]]]:
     """A host that answers each request with the clip and, seconds later, something more; where, and who asked."""
-    peers: list[Peer] = []
+    connections: list[object] = []
+    handlers: list[asyncio.Task[object]] = []
     head = f"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: {len(clip)}\r\n\r\n".encode()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        task = asyncio.current_task()
+        assert task is not None
+        handlers.append(task)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
             while await reader.readuntil(b"\r\n\r\n"):
-                peers.append(writer.get_extra_info("peername"))
+                connections.append(writer)
                 writer.write(head + clip[:-10])
                 await writer.drain()
                 if after:
@@ -225,126 +227,75 @@ async def by_hand(
                 else:
                     writer.write(clip[-10:] + behind)  # in one go: when the one is there, so is the other
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+        writer.close()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
     async with server:
         scheme = "http" if tls is None else "https"
-        yield f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/fox.mp4", peers
+        yield f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/fox.mp4", connections
+        await asyncio.gather(*handlers)  # whoever asked has closed the connections by now
 
-
-RUBBISH = b"rubbish" * 100
-SHORT_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfalse"
 
 needs_openssl = pytest.mark.skipif(
     shutil.which("openssl") is None, reason="no openssl to make a certificate with"
 )
 
 
-def trusting(limit: int = 0) -> aiohttp.ClientSession:
-    """A session that takes any certificate, with so many connections at once."""
-    connector = CleanConnector(ssl=False, limit=limit)
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+OTHER = build_mp4(payload=hashlib.shake_256(b"other").digest(400_000))
+RUBBISH = b"rubbish" * 100
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(OTHER) + OTHER
 
 
-@pytest.mark.parametrize("behind", [RUBBISH, SHORT_ANSWER], ids=["rubbish", "an answer"])
-@pytest.mark.parametrize(
-    ("clip", "encrypted"),
-    [(SMALL, False), (LARGE, False), pytest.param(SMALL, True, marks=needs_openssl)],
-    ids=["one piece", "many pieces", "encrypted"],
-)
-async def test_what_a_host_sends_behind_a_clip_is_no_part_of_it(
-    tmp_path: Path, behind: bytes, clip: bytes, *, encrypted: bool
-) -> None:
-    """Nor of the next one, even if that waits for the connection: such a connection is not used again."""
-    tls = own_certificate(tmp_path) if encrypted else None
-    async with by_hand(clip, behind=behind, tls=tls) as (url, peers), trusting(limit=1) as session:
-        fetcher = HttpFetcher(session)
-        await asyncio.gather(*(fetched(fetcher, url, tmp_path / f"{n}.part", clip) for n in range(3)))
-    assert len(set(peers)) == 3
-
-
-@pytest.mark.parametrize(
-    ("clip", "encrypted"),
-    [
-        (TINY, False),
-        pytest.param(TINY, True, marks=needs_openssl),
-        pytest.param(LARGE, True, marks=needs_openssl),
-    ],
-    ids=["tiny", "tiny and encrypted", "many pieces and encrypted"],
-)
-async def test_an_answer_behind_a_clip_that_aiohttp_reads_is_no_answer_to_another_request(
-    tmp_path: Path, clip: bytes, *, encrypted: bool
-) -> None:
-    """Aiohttp has the connection in its pool before it reads what stands behind: one clip would be another."""
-    tls = own_certificate(tmp_path) if encrypted else None
-    other = build_mp4(payload=b"other")
-    behind = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(other) + other
-    async with by_hand(clip, behind=behind, tls=tls) as (url, peers), trusting() as session:
-        for number in range(3):
-            await fetched(HttpFetcher(session), url, tmp_path / f"{number}.part", clip)
-    assert len(set(peers)) == 3
-
-
-@pytest.mark.parametrize("turns", range(4))
-@pytest.mark.parametrize("encrypted", [False, pytest.param(True, marks=needs_openssl)])
-async def test_an_answer_behind_a_clip_is_none_to_a_request_made_right_then(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turns: int, *, encrypted: bool
-) -> None:
-    """So many turns of the loop behind the last byte: what stands there is read before anybody has the connection."""
-    tls = own_certificate(tmp_path) if encrypted else None
-    other = build_mp4(payload=hashlib.shake_256(b"other").digest(400_000))
-    behind = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(other) + other
-    true, second = DirectReceiver.buffer_updated, list[asyncio.Task[None]]()
-    async with by_hand(SMALL, behind=behind, tls=tls) as (url, peers), trusting() as session:
-
-        async def again() -> None:
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            await fetched(HttpFetcher(session), url, tmp_path / "second.part", SMALL, first=True)
-
-        def last_byte(receiver: DirectReceiver, nbytes: int) -> None:
-            true(receiver, nbytes)
-            if not receiver.left and not second:
-                second.append(asyncio.create_task(again()))
-
-        monkeypatch.setattr(DirectReceiver, "buffer_updated", last_byte)
-        await fetched(HttpFetcher(session), url, tmp_path / "first.part", SMALL)
-        await second[0]
-    assert len(set(peers)) == 2
-
-
-async def test_clips_come_by_connections_in_which_nothing_waits() -> None:
-    """Those of the program are the ones that are tried here."""
+@asynccontextmanager
+async def trusting() -> AsyncIterator[aiohttp.ClientSession]:
+    """A session for video hosts that takes any certificate."""
     async with video_session() as session:
-        assert isinstance(session.connector, CleanConnector)
+        assert isinstance(session.connector, aiohttp.TCPConnector)
+        session.connector._ssl = False
+        yield session
 
 
+@pytest.mark.parametrize("after", [0.0, 0.02, 0.1])
+@pytest.mark.parametrize(
+    ("clip", "behind"),
+    [(TINY, ANSWER), (SMALL, RUBBISH), (SMALL, ANSWER), (LARGE, RUBBISH), (LARGE, ANSWER)],
+    ids=[
+        "tiny, an answer",
+        "one piece, rubbish",
+        "one, an answer",
+        "many pieces, rubbish",
+        "many, an answer",
+    ],
+)
 @pytest.mark.parametrize("encrypted", [False, pytest.param(True, marks=needs_openssl)])
-async def test_what_a_host_sends_long_behind_a_clip_is_no_part_of_the_next_one(
-    tmp_path: Path, *, encrypted: bool
+async def test_what_a_host_sends_behind_a_clip_is_no_part_of_another(
+    tmp_path: Path, clip: bytes, behind: bytes, after: float, *, encrypted: bool
 ) -> None:
-    """The connection waits in the pool by then, and is closed there."""
+    """Neither with its last byte nor when the next request has gone out: it would be taken for the answer to that."""
     tls = own_certificate(tmp_path) if encrypted else None
-    async with by_hand(SMALL, behind=RUBBISH, after=0.02, tls=tls) as (url, peers), trusting() as session:
-        for number in range(2):
-            await fetched(HttpFetcher(session), url, tmp_path / f"{number}.part", SMALL)
-            await asyncio.sleep(0.2)
-    assert len(set(peers)) == 2
+    async with (
+        by_hand(clip, behind=behind, after=after, tls=tls) as (url, connections),
+        trusting() as session,
+    ):
+        fetcher = HttpFetcher(session)
+        together = (fetched(fetcher, url, tmp_path / f"{n}.part", clip) for n in range(3))
+        await asyncio.gather(*together)
+        for pause in (0.0, after / 2, 2 * after):
+            await asyncio.sleep(pause)
+            await fetched(fetcher, url, tmp_path / "next.part", clip, first=True)
+    assert len(set(connections)) == len(connections) == 6
 
 
 @needs_openssl
 @pytest.mark.parametrize("clip", [SMALL, LARGE], ids=["one piece", "many pieces"])
 async def test_encrypted_clips(tmp_path: Path, part: Path, directly: list[int], clip: bytes) -> None:
-    """Over TLS those of one piece go past aiohttp too, and clip after clip comes by one connection.
+    """Over TLS those of one piece go past aiohttp too.
 
     Those of many do not: a host that closes between two pieces would cost the last bytes.
     """
-    async with by_hand(clip, tls=own_certificate(tmp_path)) as (url, peers), trusting() as session:
+    async with by_hand(clip, tls=own_certificate(tmp_path)) as (url, _), trusting() as session:
         for _ in range(3):
             await fetched(HttpFetcher(session), url, part, clip)
-    assert len(set(peers)) == 1
     assert sum(directly) > 3 * len(clip) // 2 if len(clip) <= PIECE_BYTES else not directly
 
 

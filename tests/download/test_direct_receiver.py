@@ -59,7 +59,7 @@ def wire() -> Wire:
 @pytest.fixture
 async def receiver(wire: Wire) -> DirectReceiver:
     """Who may receive 2,000,000 bytes from it, later."""
-    receiver = DirectReceiver(wire, 2_000_000, 5.0, over=mock.Mock())
+    receiver = DirectReceiver(wire, 2_000_000, 5.0)
     receiver.rest()
     return receiver
 
@@ -93,34 +93,15 @@ async def test_it_reads_only_while_it_is_asked_to(wire: Wire, receiver: DirectRe
 
 
 async def test_what_is_received_at_once_and_whole_stops_nothing(wire: Wire) -> None:
-    """The owner has the connection back with the last byte, and what it is told comes before anything else can."""
-    seen: list[tuple[asyncio.BaseProtocol, bool]] = []
-    receiver = DirectReceiver(wire, 6, 5.0, over=lambda: seen.append((wire.protocol, task.done())))
+    """The owner has the connection back with the last byte: what comes behind it has somewhere to go."""
+    receiver = DirectReceiver(wire, 6, 5.0)
     task = await begun(receiver, memoryview(bytearray(9)))
-    assert wire.protocol is receiver
     bring(receiver, b"abcde")
-    assert seen == []
+    assert wire.protocol is receiver
     bring(receiver, b"f")
-    assert seen == [(wire.owner, False)]
+    assert wire.protocol is wire.owner
     assert await task == 6
     assert (wire.stops, wire.is_reading()) == (0, True)
-
-
-async def test_a_last_byte_that_is_refused_is_no_end(wire: Wire) -> None:
-    """The owner is not told of one, and gets the connection back as of a body that broke off."""
-
-    def refuse(_: int) -> None:
-        raise ValueError("not these")
-
-    over = mock.Mock()
-    receiver = DirectReceiver(wire, 3, 5.0, over)
-    task = asyncio.create_task(receiver.receive(memoryview(bytearray(9)), refuse))
-    await asyncio.sleep(0)
-    bring(receiver, b"abc")
-    with pytest.raises(ValueError, match="not these"):
-        await task
-    assert not wire.is_reading()
-    over.assert_not_called()
 
 
 async def test_it_takes_no_more_at_once_than_the_loop_can_bear(receiver: DirectReceiver) -> None:
@@ -186,7 +167,7 @@ async def test_the_owner_is_told_of_its_writing(wire: Wire, receiver: DirectRece
 async def test_silence_is_counted_from_the_last_byte(wire: Wire) -> None:
     """Neither from the one before nor from when somebody looked last."""
     loop = asyncio.get_running_loop()
-    receiver = DirectReceiver(wire, 2_000_000, 0.5, over=mock.Mock())
+    receiver = DirectReceiver(wire, 2_000_000, 0.5)
     task = await begun(receiver, memoryview(bytearray(6)))
     await asyncio.sleep(0.3)
     bring(receiver, b"abc")
@@ -198,7 +179,7 @@ async def test_silence_is_counted_from_the_last_byte(wire: Wire) -> None:
 
 async def test_nobody_listens_on_when_all_has_come(wire: Wire) -> None:
     """Until its time a timer would keep the receiver, and with it memory and connection."""
-    receiver = DirectReceiver(wire, 6, 3600.0, over=mock.Mock())
+    receiver = DirectReceiver(wire, 6, 3600.0)
     task = await begun(receiver, memoryview(bytearray(6)))
     bring(receiver, b"abcdef")
     assert await task == 6
