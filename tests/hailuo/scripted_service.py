@@ -73,6 +73,8 @@ class ScriptedService:
 
 
 Act = Callable[[ScriptedService, Peer], Awaitable[None]]
+_ACCEPTING = 10
+"""Turns of the loop until who has connected is served: ended before, neither asyncio nor we would close it."""
 
 
 async def _flushed(writer: asyncio.StreamWriter) -> None:
@@ -113,6 +115,8 @@ async def scripted(
     try:
         yield service
     finally:
+        for _ in range(_ACCEPTING):
+            await asyncio.sleep(0)
         server.close()
         for task in tuple(tasks):
             task.cancel()
