@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from batchgen.download import disk
-from batchgen.download.company import Company
+from batchgen.download.batcher import Batcher
 from batchgen.download.memory import PIECE_BYTES
 from batchgen.download.places import absolute, inside, line_beside, part_name, with_folders
 from batchgen.errors import DiskFull, DownloadError, FileTaken
@@ -35,7 +35,7 @@ class FolderStore:
 
     def __init__(self, output: Path) -> None:
         self._output = absolute(output)
-        self._naming = Company(partial(_put_all, self._output))
+        self._naming = Batcher(partial(_put_all, self._output))
 
     def part(self, submission: Submission, /) -> Path:
         """``videos/ID.mp4.part``; with the task id before ``.mp4`` unless it is the job's first submission."""

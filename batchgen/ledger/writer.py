@@ -22,7 +22,7 @@ from typing import Any, TypeAlias, TypeVar
 from batchgen.errors import IllegalTransition, LedgerNotWritable
 from batchgen.ledger.anchor import Anchor
 from batchgen.ledger.changes import Kind
-from batchgen.ledger.company import Company
+from batchgen.ledger.commit_queue import CommitQueue
 from batchgen.ledger.log import Log
 from batchgen.ledger.refusals import lacks_room
 from batchgen.ledger.reserve import Reserve
@@ -50,7 +50,7 @@ class GroupWriter:
         self._connection = connection
         self._anchor, self._log, self._reserve = anchor, log, reserve
         self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
-        self._company = Company(self._queue.put)
+        self._commits = CommitQueue(self._queue.put)
         self._thread = threading.Thread(target=self._serve, name="batchgen-ledger", daemon=True)
         self._loop = asyncio.get_running_loop()
         self._closed = False
@@ -68,21 +68,21 @@ class GroupWriter:
         if self._closed:
             raise LedgerNotWritable("the ledger is closed")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._company.join((kind, about, may_wait, future), urgent=urgent)
+        self._commits.join((kind, about, may_wait, future), urgent=urgent)
         return future
 
     async def close(self) -> None:
         """Let what has come reach the disk, then end the thread."""
         if not self._closed:
             self._closed = True
-            self._company.go()
+            self._commits.go()
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
 
     def _serve(self) -> None:
-        while (company := self._queue.get()) is not None:
-            for start in range(0, len(company), MAX_BATCH):
-                batch = company[start : start + MAX_BATCH]
+        while (changes := self._queue.get()) is not None:
+            for start in range(0, len(changes), MAX_BATCH):
+                batch = changes[start : start + MAX_BATCH]
                 outcomes = self._outcomes(batch)
                 self._loop.call_soon_threadsafe(self._deliver, batch, outcomes)
 
@@ -96,7 +96,7 @@ class GroupWriter:
                 future.exception()  # seen: a caller that is cancelled at this moment asks for it no more
             else:
                 future.set_result(outcome)
-        self._company.answered(len(batch))
+        self._commits.answered(len(batch))
 
     def _outcomes(self, batch: list[_Waiting]) -> list[object]:
         """As ``_commit``; what it did not foresee is told to all who wait, who would wait for ever otherwise."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.download import FolderStore, disk
-from batchgen.download.company import Company
+from batchgen.download.batcher import Batcher
 from batchgen.download.places import line_beside
 from batchgen.errors import DiskFull, DownloadError, FileTaken
 from batchgen.model import Clip, Request, State, Submission, VideoFacts
@@ -407,13 +407,13 @@ async def test_a_name_waits_for_no_flush_of_another_clip(folder: Folder) -> None
 
 async def test_a_bug_is_told_to_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for ever, and the next ones are done."""
-    company = Company[int](lambda things: [None] * len(things))
-    await company.join(1)
-    monkeypatch.setattr(company, "_do", lambda _: 1 // 0)
-    for outcome in await asyncio.gather(company.join(1), company.join(2), return_exceptions=True):
+    batcher = Batcher[int](lambda things: [None] * len(things))
+    await batcher.join(1)
+    monkeypatch.setattr(batcher, "_do", lambda _: 1 // 0)
+    for outcome in await asyncio.gather(batcher.join(1), batcher.join(2), return_exceptions=True):
         assert isinstance(outcome, ZeroDivisionError)
-    monkeypatch.setattr(company, "_do", lambda _: [])
-    both = asyncio.gather(company.join(1), company.join(2), return_exceptions=True)
+    monkeypatch.setattr(batcher, "_do", lambda _: [])
+    both = asyncio.gather(batcher.join(1), batcher.join(2), return_exceptions=True)
     for outcome in await asyncio.wait_for(both, 60.0):
         assert isinstance(outcome, RuntimeError)
 
@@ -427,8 +427,8 @@ async def test_who_is_cancelled_leaves_when_it_is_done() -> None:
         done.extend(things)
         return [None] * len(things)
 
-    company = Company[str](work)
-    joined = [asyncio.create_task(company.join(thing)) for thing in "abc"]
+    batcher = Batcher[str](work)
+    joined = [asyncio.create_task(batcher.join(thing)) for thing in "abc"]
     await asyncio.sleep(0.01)
     for one in joined[:2]:
         one.cancel()

@@ -46,7 +46,7 @@ async def test_an_intent_is_on_disk_before_the_post(desk: Desk) -> None:
 
 async def test_a_task_id_waits_for_no_company(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a crash would lose is written at once, right behind another commit too; all else can wait."""
-    monkeypatch.setattr("batchgen.ledger.company.LINGER", 3600.0)
+    monkeypatch.setattr("batchgen.ledger.commit_queue.LINGER", 3600.0)
     desk.has("a")
     submission = await desk.intend("a")
     await asyncio.sleep(0.01)  # nobody is back at once

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from batchgen.errors import IllegalTransition, LedgerNotWritable
-from batchgen.ledger import Ledger, company
+from batchgen.ledger import Ledger, commit_queue
 from batchgen.ledger.changes import one_by_one
 from batchgen.ledger.log import Log
 from batchgen.ledger.writer import MAX_BATCH
@@ -281,7 +281,7 @@ async def test_stopping_in_the_turn_of_a_change_waits_for_it(ledger: Ledger) -> 
 
 async def test_stopping_does_not_linger(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change that waits for company goes at once, also when its caller is gone."""
-    monkeypatch.setattr(company, "LINGER", 1000.0)
+    monkeypatch.setattr(commit_queue, "LINGER", 1000.0)
     await ledger.write(note(1))
     waiting = asyncio.create_task(ledger.write(note(2)))
     gone = asyncio.create_task(ledger.write(note(3)))
@@ -297,7 +297,7 @@ async def test_changes_that_come_apart_share_a_commit(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Right behind a commit, which they need not have come during."""
-    monkeypatch.setattr(company, "LINGER", 0.2)
+    monkeypatch.setattr(commit_queue, "LINGER", 0.2)
     seen = commits(ledger)
     await ledger.write(note(0))
     apart = []

@@ -11,7 +11,7 @@ from batchgen.download import disk
 T = TypeVar("T")
 
 
-class Company(Generic[T]):
+class Batcher(Generic[T]):
     """Gathers what comes while ``do`` works in a thread, and gives it all of that next.
 
     ``do`` blocks; it gives an error, or ``None``, for each thing in its order.

@@ -24,7 +24,7 @@ def are_back(came: int, answered: int) -> bool:
     return 2 * came >= answered
 
 
-class Company(Generic[W]):
+class CommitQueue(Generic[W]):
     """The changes that wait; all of it runs on the loop."""
 
     def __init__(self, hand_over: Callable[[list[W]], None]) -> None:

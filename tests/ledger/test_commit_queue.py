@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from batchgen.ledger.company import LINGER, Company, are_back
+from batchgen.ledger.commit_queue import LINGER, CommitQueue, are_back
 
 pytestmark = pytest.mark.looptime
 
@@ -23,13 +23,13 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._begun = self._loop.time()
         self._futures: dict[str, asyncio.Future[None]] = {}
-        self.company = Company[str](self._take)
+        self.commits = CommitQueue[str](self._take)
         self.batches: list[tuple[float, list[str]]] = []
 
     def write(self, change: str) -> Awaitable[None]:
         """The answer to a change."""
         self._futures[change] = self._loop.create_future()
-        self.company.join(change, urgent=change.isupper())
+        self.commits.join(change, urgent=change.isupper())
         return self._futures[change]
 
     def _take(self, changes: list[str]) -> None:
@@ -39,7 +39,7 @@ class Writer:
     def _answer(self, changes: list[str]) -> None:
         for change in changes:
             self._futures[change].set_result(None)
-        self.company.answered(len(changes))
+        self.commits.answered(len(changes))
 
 
 def at(writer: Writer, delay: float, *changes: str) -> asyncio.Task[None]:
@@ -104,7 +104,7 @@ async def test_an_end_is_not_waited_for() -> None:
     writer = Writer(commit=0.002)
     late = [at(writer, when, change) for when, change in ((0, "a"), (0.003, "b"), (0.0065, "c"))]
     await asyncio.sleep(0.004)
-    writer.company.go()
+    writer.commits.go()
     await asyncio.gather(*late)
     assert writer.batches == [(0, ["a"]), (0.004, ["b"]), (0.006 + LINGER, ["c"])]
 
@@ -112,15 +112,15 @@ async def test_an_end_is_not_waited_for() -> None:
 async def test_a_commit_in_parts_is_over_with_its_last_part() -> None:
     """Until then nobody else goes."""
     batches: list[list[str]] = []
-    company = Company[str](batches.append)
+    commits = CommitQueue[str](batches.append)
     for change in "abc":
-        company.join(change)
+        commits.join(change)
     await asyncio.sleep(0)
-    company.join("d")
-    company.answered(2)
+    commits.join("d")
+    commits.answered(2)
     await asyncio.sleep(2 * LINGER)
     assert batches == [["a", "b", "c"]]
-    company.answered(1)
+    commits.answered(1)
     await asyncio.sleep(2 * LINGER)
     assert batches == [["a", "b", "c"], ["d"]]
 
