@@ -24,6 +24,7 @@ FLOORS = {
     "budget": 1,
     "mp4": 1,
     "proxies": 1,
+    "connections": 1,
     "hailuo": 2,
     "ledger": 2,
     "download": 3,
@@ -109,7 +110,7 @@ def test_only_the_command_line_prints_and_starts_a_loop(path: Path) -> None:
     [
         ("sqlite3", {"ledger", "app"}),  # app: only the type of what the ledger hands to a change
         ("yaml", {"jobfile", "reports"}),  # reports: the header of the data set card
-        ("aiohttp", {"hailuo", "download", "simulator"}),
+        ("aiohttp", {"connections", "hailuo", "download", "simulator"}),
         ("click", {"cli"}),
         ("rich", {"reports", "cli"}),
         ("filelock", {"app"}),

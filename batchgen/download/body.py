@@ -15,7 +15,7 @@ _WORTH_BYTES = 128 * 1024
 
 
 class Body:
-    """One body, filled from until it ends; ``close`` must be called before its answer is let go.
+    """One body, filled from until it ends.  Its connection must be used for nothing else.
 
     ``silence``: seconds without a byte after which TimeoutError is raised.
     """
@@ -48,11 +48,6 @@ class Body:
         """Let nothing come before it is asked for: whoever does not fill from it in this very turn must do so."""
         if self._direct is not None:
             self._direct.rest()
-
-    def close(self) -> None:
-        """Let aiohttp have its connection again, to close it."""
-        if self._direct is not None:
-            self._direct.give_back()
 
     async def _more(self) -> bool:
         if not self._over:

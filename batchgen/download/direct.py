@@ -2,7 +2,7 @@
 
 aiohttp hands a body out in objects of its own, a quarter of a megabyte each at the most: to make them, to hand them
 over and to copy them together costs the loop more than to receive them.  asyncio lets a protocol say where the bytes
-are to go; the library has its connection back when they are there, to close it.
+are to go.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _AT_ONCE_BYTES = 512 * 1024
 
 
 class DirectReceiver(asyncio.BufferedProtocol):
-    """Has a connection from its making until ``give_back`` or the last byte.
+    """Has a connection from its making to its end, of which it tells the owner.
 
     It is to ``receive``, or to ``rest``, in the turn of the loop in which it is made.
     ``left``: bytes that may be received; ``silence``: seconds without a byte after which TimeoutError is raised.
@@ -32,8 +32,7 @@ class DirectReceiver(asyncio.BufferedProtocol):
         self._loop = asyncio.get_running_loop()
         self._heard = 0.0  # when a byte came last, on the loop's clock
         self._timer: asyncio.TimerHandle | None = None
-        self._error: BaseException | None = None
-        self._has_it = True
+        self._error: Exception | None = None
         transport.set_protocol(self)
 
     async def receive(self, room: memoryview, came: Callable[[int], None]) -> int:
@@ -53,6 +52,7 @@ class DirectReceiver(asyncio.BufferedProtocol):
             await self._full
         finally:
             self.rest()
+            self._room = memoryview(b"")  # it is somebody else's from now on
             if self._timer is not None:
                 self._timer.cancel()
         return self.received - before
@@ -62,15 +62,7 @@ class DirectReceiver(asyncio.BufferedProtocol):
 
         Who wants it at once need not say so: to stop the transport and let it go on costs as much as to receive.
         """
-        if self._has_it:
-            self._transport.pause_reading()
-
-    def give_back(self) -> None:
-        """Let the owner have the connection again; it must not be received from any more."""
-        if self._has_it:
-            self._has_it, self._room = False, memoryview(b"")
-            self._transport.set_protocol(self._owner)
-            self._transport.resume_reading()
+        self._transport.pause_reading()
 
     def _listen(self) -> None:
         """One look a silence: to set the timer anew for all that comes would cost more than to take it."""
@@ -106,10 +98,7 @@ class DirectReceiver(asyncio.BufferedProtocol):
             self.rest()
             self._wake(error)
             return
-        if not self.left:
-            self.give_back()
-            self._wake()
-        elif not self._room:
+        if not self._room:
             self.rest()
             self._wake()
 
@@ -132,6 +121,5 @@ class DirectReceiver(asyncio.BufferedProtocol):
         self._owner.resume_writing()
 
     def _end(self, error: Exception | None) -> None:
-        self._error = error or ConnectionResetError("the connection ended before the body")
-        self.give_back()
+        self._error = self._error or error or ConnectionResetError("the connection ended before the body")
         self._wake(self._error)

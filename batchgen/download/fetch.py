@@ -18,6 +18,7 @@ from pathlib import Path
 import aiohttp
 from yarl import URL
 
+from batchgen.connections import SingleUseConnector
 from batchgen.download import disk
 from batchgen.download.answers import (
     Begun,
@@ -63,7 +64,7 @@ def video_session() -> aiohttp.ClientSession:
     asked for would be taken for the answer to the next request, and a clip stored as another.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, force_close=True, socket_factory=roomy_sockets()),
+        connector=SingleUseConnector(socket_factory=roomy_sockets()),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         requote_redirect_url=False,
@@ -198,16 +199,13 @@ class HttpFetcher:
         before: int,
         resumable: bool,
     ) -> list[memoryview]:
-        body = Body(response, self._silence)
         try:
             with network_errors(self._silence):
-                return await intake.take(body, part)
+                return await intake.take(Body(response, self._silence), part)
         except DownloadError as error:
             if resumable and type(error) is DownloadError and part.size > before:
                 raise _Interrupted(str(error)) from error.__cause__
             raise
-        finally:
-            body.close()
 
     def _intake(self, before: int, total: int | None, loan: Loan) -> Intake:
         return Intake(
@@ -249,8 +247,9 @@ class HttpFetcher:
 
 
 def _check_session(session: aiohttp.ClientSession) -> None:
-    careful = isinstance(session.cookie_jar, aiohttp.DummyCookieJar) and not session.trust_env
-    if not careful or "Authorization" in session.headers:
+    secretive = isinstance(session.cookie_jar, aiohttp.DummyCookieJar) and not session.trust_env
+    safe = isinstance(session.connector, SingleUseConnector)
+    if not (secretive and safe) or "Authorization" in session.headers:
         raise ValueError("clips are fetched with a session of video_session() alone")
 
 

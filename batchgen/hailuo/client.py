@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
+from batchgen.connections import SingleUseConnector
 from batchgen.errors import ConfigError
 from batchgen.hailuo import replies, wire
 from batchgen.hailuo.address import api_root, normal_origin
@@ -80,7 +81,7 @@ class Hailuo:
     async def __aenter__(self) -> Self:
         """Open the sessions.  A submission never rides on a connection that may be stale."""
         self._proxy = proxy_for(self._root)
-        once = aiohttp.TCPConnector(force_close=True, limit=0, resolver=self._resolver)
+        once = SingleUseConnector(resolver=self._resolver)
         kept = aiohttp.TCPConnector(limit=_KEPT_CONNECTIONS, resolver=self._resolver)
         self._sessions = {
             Call.POST: self._session(once, [wire.tracing()]),

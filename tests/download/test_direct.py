@@ -92,17 +92,17 @@ async def fetched(fetcher: HttpFetcher, url: str, part: Path, clip: bytes, *, fi
     assert came.sha256 == hashlib.sha256(clip).hexdigest() == hashlib.sha256(taken(part)).hexdigest()
 
 
-@pytest.mark.parametrize("clip", [SMALL, LARGE], ids=["one piece", "many pieces"])
+@pytest.mark.parametrize("clip", [TINY, SMALL, LARGE], ids=["tiny", "one piece", "many pieces"])
 async def test_each_clip_comes_by_a_connection_of_its_own(
     session: aiohttp.ClientSession, host: Host, part: Path, directly: list[int], clip: bytes
 ) -> None:
-    """Most bytes go past aiohttp, which closes the connection then."""
+    """Most bytes go past aiohttp, if there are many; the connection is gone then."""
     connections: list[object] = []
     host.script = [noting(serve(clip), connections)]
     for _ in range(3):
         await fetched(HttpFetcher(session), host.url, part, clip)
     assert len(set(connections)) == 3
-    assert sum(directly) > 3 * len(clip) // 2
+    assert sum(directly) > 3 * len(clip) // 2 or clip is TINY
     assert isinstance(session.connector, aiohttp.TCPConnector)
     assert not session.connector._acquired
     assert not any(session.connector._conns.values())
@@ -333,3 +333,69 @@ async def test_a_host_that_closes_right_behind_an_encrypted_clip(
             for _ in range(4):
                 await fetched(HttpFetcher(session), url, part, clip)
         await serving
+
+
+# --- the end of a connection -----------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def mute(
+    tls: ssl.SSLContext, answer: bytes, requests: int
+) -> AsyncIterator[tuple[str, asyncio.Task[list[OSError | None]]]]:
+    """A host over TLS that says nothing behind its answers, and how each connection ended below the encryption."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(20.0)
+
+    def listen() -> list[OSError | None]:
+        ends: list[OSError | None] = []
+        for _ in range(requests):
+            connection, _ = listener.accept()
+            secure = tls.wrap_socket(connection, server_side=True)
+            asked = b""
+            while b"\r\n\r\n" not in asked:
+                asked += secure.recv(4096)
+            secure.sendall(answer)
+            with socket.socket(fileno=secure.detach()) as bare:
+                bare.settimeout(5.0)
+                ends.append(_end_of(bare))
+        return ends
+
+    with listener:
+        yield (
+            f"https://127.0.0.1:{listener.getsockname()[1]}/owl.mp4",
+            asyncio.create_task(asyncio.to_thread(listen)),
+        )
+
+
+def _end_of(bare: socket.socket) -> OSError | None:
+    """Nothing when the other end is gone, and the timeout when it is not."""
+    try:
+        while bare.recv(65536):
+            pass
+    except ConnectionError:
+        return None
+    except OSError as error:
+        return error
+    return None
+
+
+@needs_openssl
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno", id="a refusal"),
+        *(
+            pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(clip) + clip, id=name)
+            for name, clip in {"tiny": TINY, "one piece": SMALL, "many pieces": LARGE}.items()
+        ),
+    ],
+)
+async def test_a_host_that_does_not_agree_to_the_end_keeps_no_connection(
+    tmp_path: Path, part: Path, answer: bytes
+) -> None:
+    """To wait for it would keep a socket for each clip of half a minute, beyond the session's end."""
+    async with mute(own_certificate(tmp_path), answer, 3) as (url, ends), trusting() as session:
+        for _ in range(3):
+            with suppress(DownloadError):
+                await HttpFetcher(session).fetch(Links(url=url), part, first=True)
+        assert await ends == [None] * 3

@@ -76,7 +76,7 @@ async def begun(receiver: DirectReceiver, room: memoryview) -> asyncio.Task[int]
 
 
 async def test_it_reads_only_while_it_is_asked_to(wire: Wire, receiver: DirectReceiver) -> None:
-    """Neither before nor between; afterwards the owner does."""
+    """Neither before, nor between, nor afterwards."""
     assert not wire.is_reading()
     room = bytearray(6)
     task = await begun(receiver, memoryview(room))
@@ -87,21 +87,18 @@ async def test_it_reads_only_while_it_is_asked_to(wire: Wire, receiver: DirectRe
     assert await task == 6
     assert bytes(room) == b"abcdef"
     assert not wire.is_reading()
-    receiver.give_back()
-    assert wire.is_reading()
-    assert wire.protocol is wire.owner
+    assert not receiver.get_buffer(-1)
 
 
-async def test_what_is_received_at_once_and_whole_stops_nothing(wire: Wire) -> None:
-    """The owner has the connection back with the last byte: what comes behind it has somewhere to go."""
+async def test_what_is_received_at_once_and_whole_is_stopped_only_behind_it(wire: Wire) -> None:
+    """What comes there has nowhere to go, also where there is more room than was to come."""
     receiver = DirectReceiver(wire, 6, 5.0)
     task = await begun(receiver, memoryview(bytearray(9)))
     bring(receiver, b"abcde")
-    assert wire.protocol is receiver
+    assert (wire.stops, len(receiver.get_buffer(-1))) == (0, 1)
     bring(receiver, b"f")
-    assert wire.protocol is wire.owner
+    assert not wire.is_reading()
     assert await task == 6
-    assert (wire.stops, wire.is_reading()) == (0, True)
 
 
 async def test_it_takes_no_more_at_once_than_the_loop_can_bear(receiver: DirectReceiver) -> None:
@@ -115,9 +112,8 @@ async def test_it_takes_no_more_at_once_than_the_loop_can_bear(receiver: DirectR
 async def test_a_connection_lost_between_two_receives(
     wire: Wire, receiver: DirectReceiver, lost: ConnectionError | None
 ) -> None:
-    """Its owner has it back and knows, and the next receive says so instead of waiting."""
+    """Its owner knows, and the next receive says so instead of waiting."""
     receiver.connection_lost(lost)
-    assert wire.protocol is wire.owner
     wire.owner.connection_lost.assert_called_once_with(lost)
     with pytest.raises(ConnectionError):
         await asyncio.wait_for(receiver.receive(memoryview(bytearray(9)), ignore), 2.0)
@@ -130,7 +126,8 @@ async def test_an_end_while_it_waits(wire: Wire, receiver: DirectReceiver) -> No
     assert receiver.eof_received() is True
     with pytest.raises(ConnectionResetError):
         await task
-    assert wire.protocol is wire.owner
+    receiver.connection_lost(None)
+    wire.owner.connection_lost.assert_called_once_with(None)
 
 
 async def test_what_refuses_bytes_stops_the_reading(wire: Wire, receiver: DirectReceiver) -> None:
@@ -154,6 +151,7 @@ async def test_a_cancelled_receive_leaves_the_memory_alone(wire: Wire, receiver:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not wire.is_reading()
+    assert not receiver.get_buffer(-1)
 
 
 async def test_the_owner_is_told_of_its_writing(wire: Wire, receiver: DirectReceiver) -> None:
@@ -183,7 +181,7 @@ async def test_nobody_listens_on_when_all_has_come(wire: Wire) -> None:
     task = await begun(receiver, memoryview(bytearray(6)))
     bring(receiver, b"abcdef")
     assert await task == 6
-    receiver.give_back()
+    wire.protocol = wire.owner
     kept = weakref.ref(receiver)
     del receiver, task
     gc.collect()

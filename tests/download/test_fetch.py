@@ -18,6 +18,7 @@ import pytest
 from aiohttp import web
 from mp4_builder import build_mp4
 
+from batchgen.connections import SingleUseConnector
 from batchgen.download.fetch import HttpFetcher, video_session
 from batchgen.download.intake import TooLarge
 from batchgen.download.memory import PIECE_BYTES
@@ -132,11 +133,16 @@ async def test_no_credential_goes_to_a_video_host(
         assert request.headers["Accept-Encoding"] == "identity"
 
 
-async def test_a_session_that_could_tell_the_key_is_refused() -> None:
-    """Only sessions without cookies, environment and Authorization are taken."""
-    async with aiohttp.ClientSession() as cookies, video_session() as good:
+async def test_a_session_that_could_tell_the_key_or_mix_up_clips_is_refused() -> None:
+    """Only sessions without cookies, environment and Authorization are taken, and no connection twice."""
+    async with (
+        aiohttp.ClientSession(connector=SingleUseConnector()) as cookies,
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as pool,
+        video_session() as good,
+    ):
+        HttpFetcher(good)
         good.headers["Authorization"] = "Bearer key"
-        for session in (cookies, good):
+        for session in (cookies, pool, good):
             with pytest.raises(ValueError, match="video_session"):
                 HttpFetcher(session)
 
