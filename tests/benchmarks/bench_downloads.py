@@ -37,6 +37,9 @@ KINDS = [_Kind(mib=2, clips=400, speed=0.85), _Kind(mib=64, clips=16, speed=1.0)
 QUICK = [_Kind(mib=2, clips=40, speed=0.85), _Kind(mib=64, clips=2, speed=1.0)]
 #: Clips of different content; each is asked for several times.
 _STOCK = 16
+#: Seconds between rounds.  A disk is busy for a while after it has said that all is there, and holds back whoever
+#: comes next; for what of that is left, each way comes behind each other one.
+_REST = 1.0
 
 
 def measure(repeats: int, *, quick: bool) -> Iterator[Finding]:
@@ -46,17 +49,9 @@ def measure(repeats: int, *, quick: bool) -> Iterator[Finding]:
         home = Path(folder)
         (home / "clips").mkdir()
         with serving(home / "clips", home) as address:
-            loads: dict[_Kind, Load] = {}
             for kind in QUICK if quick else KINDS:
                 clips = make_clips(home / "clips" / str(kind.mib), min(_STOCK, kind.clips), kind.mib * _MIB)
-                loads[kind] = _load(kind, address, clips)
-            alternating = {"curl": by_curl, **_WAYS}
-            taken = {kind: _rounds(kind, load, home, repeats, alternating) for kind, load in loads.items()}
-            # Behind all others: a disk is busy with so much for a while after it says that all is there, and whoever
-            # came next, curl as well, would be held back by it.
-            for kind, load in loads.items():
-                flushed = _rounds(kind, load, home, repeats, {"flushed": _by_curl_flushed})["flushed"]
-                yield from _of_kind(kind, taken[kind], flushed)
+                yield from _of_kind(kind, _rounds(kind, _load(kind, address, clips), home, repeats))
 
 
 def _load(kind: _Kind, address: str, clips: Sequence[Path]) -> Load:
@@ -64,23 +59,31 @@ def _load(kind: _Kind, address: str, clips: Sequence[Path]) -> Load:
     return Load(links=links, at_once=AT_ONCE, bytes=kind.bytes)
 
 
-def _rounds(
-    kind: _Kind, load: Load, home: Path, repeats: int, ways: Mapping[str, Way]
-) -> dict[str, list[Round]]:
-    """Each way in turn, so many times."""
+def _rounds(kind: _Kind, load: Load, home: Path, repeats: int) -> dict[str, list[Round]]:
+    """Each way once a repeat."""
+    ways: dict[str, Way] = {"curl": by_curl, **_WAYS, "flushed": _by_curl_flushed}
     rounds: dict[str, list[Round]] = {name: [] for name in ways}
     for repeat in range(repeats):
-        for name, way in ways.items():
+        for name in balanced(list(ways), repeat):
             output = home / f"{kind.mib}-{repeat}-{name.split()[0]}"
-            rounds[name].append(way(load, output))
+            os.sync()
+            time.sleep(_REST)
+            rounds[name].append(ways[name](load, output))
             _empty(output)
     return rounds
 
 
-def _of_kind(
-    kind: _Kind, rounds: Mapping[str, Sequence[Round]], flushed: Sequence[Round]
-) -> Iterator[Finding]:
-    curl = rounds["curl"]
+def balanced(names: Sequence[str], repeat: int) -> list[str]:
+    """An order for each repeat; in as many repeats as there are names, an even number, each follows each other once.
+
+    Williams, "Experimental Designs Balanced for the Estimation of Residual Effects of Treatments", 1949.
+    """
+    zigzag = [(place + 1) // 2 if place % 2 else -(place // 2) for place in range(len(names))]
+    return [names[(step + repeat) % len(names)] for step in zigzag]
+
+
+def _of_kind(kind: _Kind, rounds: Mapping[str, Sequence[Round]]) -> Iterator[Finding]:
+    curl, flushed = rounds["curl"], rounds["flushed"]
     for name in _WAYS:
         took = rounds[name]
         what = f"{kind.clips} clips of {kind.mib} MiB, {name}"
