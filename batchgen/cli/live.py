@@ -58,7 +58,7 @@ class _Bar(Watcher):
         self._task = bar.add_task("looking", total=None)
         self._clips = self._all = 0
 
-    def planned(self, shards: int, clips: int, length: int) -> None:  # noqa: ARG002  a bar has no room for it
+    def planned(self, clips: int, length: int) -> None:
         self._all = clips
         self._bar.update(self._task, total=length)
 

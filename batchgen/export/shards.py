@@ -20,7 +20,7 @@ _SHOWN = 5
 class Watcher:
     """Hears how an export goes on; this one does nothing with it."""
 
-    def planned(self, shards: int, clips: int, length: int) -> None:
+    def planned(self, clips: int, length: int) -> None:
         """So much is to be done; ``length`` in bytes."""
 
     def advanced(self, clips: int, length: int) -> None:
@@ -62,9 +62,7 @@ def export_shards(
     """
     watcher = watcher or Watcher()
     index = Index(list(plan(samples(), limits, name)))
-    watcher.planned(
-        len(index.shards), sum(one.clips for one in index.shards), sum(one.bytes for one in index.shards)
-    )
+    watcher.planned(sum(one.clips for one in index.shards), sum(one.bytes for one in index.shards))
     packed = Packed()
     if not index.shards:
         return packed

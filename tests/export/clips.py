@@ -40,14 +40,15 @@ class Heard(Watcher):
     """What an export told."""
 
     planned_clips: int = 0
+    planned_bytes: int = 0
     clips: int = 0
     bytes: int = 0
     written: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
 
-    def planned(self, shards: int, clips: int, length: int) -> None:  # noqa: ARG002  not asked for
-        """Note the number of clips."""
-        self.planned_clips = clips
+    def planned(self, clips: int, length: int) -> None:
+        """Note how much it is to be."""
+        self.planned_clips, self.planned_bytes = clips, length
 
     def advanced(self, clips: int, length: int) -> None:
         """Add it up."""

@@ -10,6 +10,7 @@ import click
 from batchgen.app import RunResult, Stopper, run
 from batchgen.cli import asked, params, screen, signals, telling
 from batchgen.cli.commands.look import plan_only
+from batchgen.download.memory import keep_freed_memory
 
 
 @click.command("run")
@@ -37,8 +38,6 @@ def collect(job_file: Path, **given: Unpack[params.Given]) -> int:
 
 
 def _run(job_file: Path, given: params.Given, *, submit: bool) -> int:
-    from batchgen.download.memory import keep_freed_memory  # noqa: PLC0415  other commands download nothing
-
     keep_freed_memory()
     look = asked.look(given)
     with screen.observers(look) as observers:
