@@ -70,6 +70,8 @@ class Body:
         connection = self._response.connection  # there is none when all has come
         if length is None or connection is None or connection.transport is None:
             return None
+        if connection.transport.is_closing():  # whose loss is on its way to aiohttp
+            return None
         if length > PIECE_BYTES and connection.transport.get_extra_info("ssl_object") is not None:
             # asyncio drops what it has decrypted when the host closes while nobody reads between two pieces
             return None

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import shutil
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from unittest import mock
 
 import aiohttp
 import pytest
 from aiohttp import web
 from mp4_builder import build_mp4
+from tls_host import mute, needs_openssl, own_certificate
 
+from batchgen.download.body import Body
 from batchgen.download.direct import DirectReceiver
 from batchgen.download.fetch import HttpFetcher, video_session
 from batchgen.download.memory import PIECE_BYTES
 from batchgen.errors import DownloadError
 from batchgen.model import Links
 from download.host import Answer, Host, break_off, serve
-from download.test_trouble import own_certificate
 
 TINY = build_mp4(payload=hashlib.shake_256(b"mouse").digest(129_000))
 SMALL = build_mp4(payload=hashlib.shake_256(b"fox").digest(700_000))
@@ -199,6 +200,16 @@ async def test_cancelled_while_bytes_come(
     assert host.asked[1].headers["Range"] == f"bytes={there}-"
 
 
+async def test_a_connection_that_is_lost_already_is_left_to_aiohttp() -> None:
+    """Over TLS its loss was on the way to the one who had it then: a receiver would not hear of it."""
+    response = mock.Mock(content_length=10**6)
+    response.connection.transport.is_closing.return_value = True
+    response.content.read_nowait.return_value = b""
+    response.content.readany = mock.AsyncMock(side_effect=aiohttp.ClientPayloadError)
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await Body(response, 5.0).fill(memoryview(bytearray(9)), lambda _: None)
+
+
 # --- hosts by hand ---------------------------------------------------------------------------------------
 
 
@@ -234,11 +245,6 @@ async def by_hand(
         scheme = "http" if tls is None else "https"
         yield f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/fox.mp4", connections
         await asyncio.gather(*handlers)  # whoever asked has closed the connections by now
-
-
-needs_openssl = pytest.mark.skipif(
-    shutil.which("openssl") is None, reason="no openssl to make a certificate with"
-)
 
 
 OTHER = build_mp4(payload=hashlib.shake_256(b"other").digest(400_000))
@@ -284,6 +290,20 @@ async def test_what_a_host_sends_behind_a_clip_is_no_part_of_another(
             await asyncio.sleep(pause)
             await fetched(fetcher, url, tmp_path / "next.part", clip, first=True)
     assert len(set(connections)) == len(connections) == 6
+
+
+@pytest.mark.parametrize("encrypted", [False, pytest.param(True, marks=needs_openssl)])
+async def test_rubbish_right_behind_a_tiny_clip_is_told(
+    tmp_path: Path, part: Path, *, encrypted: bool
+) -> None:
+    """Aiohttp refuses an answer that comes with it in one go: no clip then, rather than one in doubt."""
+    tls = own_certificate(tmp_path) if encrypted else None
+    mouse = build_mp4(payload=b"squeak")
+    async with by_hand(mouse, behind=RUBBISH, tls=tls) as (url, _), trusting() as session:
+        with pytest.raises(DownloadError, match="exchange failed"):
+            await HttpFetcher(session).fetch(Links(url=url), part)
+    with pytest.raises(FileNotFoundError):
+        size(part)
 
 
 @needs_openssl
@@ -338,47 +358,6 @@ async def test_a_host_that_closes_right_behind_an_encrypted_clip(
 # --- the end of a connection -----------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def mute(
-    tls: ssl.SSLContext, answer: bytes, requests: int
-) -> AsyncIterator[tuple[str, asyncio.Task[list[OSError | None]]]]:
-    """A host over TLS that says nothing behind its answers, and how each connection ended below the encryption."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    listener.settimeout(20.0)
-
-    def listen() -> list[OSError | None]:
-        ends: list[OSError | None] = []
-        for _ in range(requests):
-            connection, _ = listener.accept()
-            secure = tls.wrap_socket(connection, server_side=True)
-            asked = b""
-            while b"\r\n\r\n" not in asked:
-                asked += secure.recv(4096)
-            secure.sendall(answer)
-            with socket.socket(fileno=secure.detach()) as bare:
-                bare.settimeout(5.0)
-                ends.append(_end_of(bare))
-        return ends
-
-    with listener:
-        yield (
-            f"https://127.0.0.1:{listener.getsockname()[1]}/owl.mp4",
-            asyncio.create_task(asyncio.to_thread(listen)),
-        )
-
-
-def _end_of(bare: socket.socket) -> OSError | None:
-    """Nothing when the other end is gone, and the timeout when it is not."""
-    try:
-        while bare.recv(65536):
-            pass
-    except ConnectionError:
-        return None
-    except OSError as error:
-        return error
-    return None
-
-
 @needs_openssl
 @pytest.mark.parametrize(
     "answer",
@@ -397,5 +376,5 @@ async def test_a_host_that_does_not_agree_to_the_end_keeps_no_connection(
     async with mute(own_certificate(tmp_path), answer, 3) as (url, ends), trusting() as session:
         for _ in range(3):
             with suppress(DownloadError):
-                await HttpFetcher(session).fetch(Links(url=url), part, first=True)
+                await HttpFetcher(session).fetch(Links(url=f"{url}/owl.mp4"), part, first=True)
         assert await ends == [None] * 3

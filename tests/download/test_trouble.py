@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import ssl
-import subprocess
 from pathlib import Path
 from typing import cast
 
 import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
+from tls_host import needs_openssl, own_certificate
 
 from batchgen.download.fetch import HttpFetcher
 from batchgen.download.trouble import network_errors
@@ -60,7 +59,7 @@ async def test_a_proxy_that_refuses(
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+@needs_openssl
 async def test_a_certificate_of_nobody_is_refused(fetcher: HttpFetcher, part: Path, tmp_path: Path) -> None:
     """A host that cannot prove its name gets no request."""
     asked: list[bytes] = []
@@ -75,16 +74,3 @@ async def test_a_certificate_of_nobody_is_refused(fetcher: HttpFetcher, part: Pa
         with pytest.raises(DownloadError, match="certificate"):
             await fetcher.fetch(Links(url=f"https://127.0.0.1:{port}/x?Signature=secret"), part)
     assert asked == []
-
-
-def own_certificate(folder: Path) -> ssl.SSLContext:
-    """What a host shows that has signed its own certificate."""
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1"]
-    files = ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(
-        [*command, *files, "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True
-    )
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
-    return context

@@ -7,20 +7,20 @@ import gzip
 import json
 import logging
 import os
-import shutil
 import socket
-import ssl
-import subprocess
 import traceback
 import tracemalloc
 import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tls_host import mute, needs_openssl, own_certificate
 
 from batchgen.errors import (
     ConfigError,
@@ -37,6 +37,7 @@ from batchgen.errors import (
     Transient,
 )
 from batchgen.hailuo.client import Hailuo, Timeouts
+from batchgen.hailuo.verdict import Call
 from batchgen.hailuo.wire import plain
 from batchgen.model import Failed, Generated, Links, Request, Running
 from batchgen.ports import Service
@@ -176,6 +177,21 @@ async def test_questions_keep_a_connection_and_submissions_do_not() -> None:
             assert await client.query("335492703728059") == Running()
     lines = [(asked.connection, asked.line.split()[0]) for asked in service.asked]
     assert lines == [(1, "POST"), (2, "GET"), (3, "POST"), (2, "GET")]
+
+
+@needs_openssl
+async def test_a_service_that_does_not_agree_to_the_end_keeps_no_connection(tmp_path: Path) -> None:
+    """Each submission has one of its own: to wait for the service would keep a socket for each of half a minute."""
+    async with (
+        mute(own_certificate(tmp_path), response(ACCEPTED), 2) as (url, ends),
+        Hailuo(url, KEY) as client,
+    ):
+        connector = client._sessions[Call.POST].connector
+        assert isinstance(connector, aiohttp.TCPConnector)
+        connector._ssl = False
+        for _ in range(2):
+            assert await client.submit(ORDER) == ACCEPTED["task_id"]
+        assert await ends == [None] * 2
 
 
 async def test_cookies_are_not_carried() -> None:
@@ -469,25 +485,11 @@ async def test_tls_that_does_not_come_about(call: str, answer: Act) -> None:
         await unreached(call, Hailuo(secure, KEY, timeouts=QUICK))
 
 
-@pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """A certificate for 127.0.0.1 that nobody has signed but itself."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs openssl to make a certificate")
-    pem = str(tmp_path_factory.mktemp("tls") / "stranger.pem")
-    new = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=stranger"]
-    name = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", pem, "-out", f"{pem}.crt"]
-    subprocess.run([openssl, *new, *name], check=True, capture_output=True)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(f"{pem}.crt", pem)
-    return context
-
-
+@needs_openssl
 @pytest.mark.parametrize("call", CALLS)
-async def test_a_certificate_of_a_stranger(call: str, stranger: ssl.SSLContext) -> None:
+async def test_a_certificate_of_a_stranger(call: str, tmp_path: Path) -> None:
     """Certificates are verified before anything is sent."""
-    async with scripted(SUBMITTED, tls=stranger) as service:
+    async with scripted(SUBMITTED, tls=own_certificate(tmp_path)) as service:
         assert "certificate is not accepted" in await unreached(call, Hailuo(service.base_url, KEY))
     assert service.asked == []
 
