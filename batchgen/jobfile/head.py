@@ -8,7 +8,7 @@ from typing import Any
 
 from batchgen.jobfile.compose import duplicate
 from batchgen.jobfile.fields import DEFAULTS, JOB, SECTIONS, TOP
-from batchgen.jobfile.flaws import Flaw, Wrong
+from batchgen.jobfile.flaws import Flaw, Wrong, shown
 from batchgen.jobfile.kinds import Field
 from batchgen.jobfile.mappings import Values, read_mapping, unknown_key, wrong_value
 from batchgen.jobfile.nodes import Broken, Mapping, Node, Scalar
@@ -77,6 +77,12 @@ def _read_key(key: Scalar, value: Node | None, values: dict[str, Any], flaws: li
         values[name] = _read_section(name, value, flaws)
     elif name in TOP:
         _read_value(TOP[name], key, value, values, flaws)
+    elif name in JOB:
+        into = (
+            "a job below `jobs:`, or into `defaults:` for all" if name in DEFAULTS else "a job below `jobs:`"
+        )
+        message = f"a job file has no key {shown(name)}: it is one of a job"
+        flaws.append(Flaw(line=key.line, column=key.column, message=message, remedy=f"move it into {into}"))
     else:
         known = {**TOP, **dict.fromkeys(TOP_KEYS, TOP["output"])}
         flaws.append(unknown_key(key, known, where="a job file"))

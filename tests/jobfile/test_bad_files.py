@@ -156,6 +156,8 @@ BAD: list[tuple[str | bytes, int, int, str | None, str, str]] = [
     ("service: {base_url: 'https://'}\n" + X, 1, 21, None, "no host", "https://"),
     # the budget
     ("budget: 500\n" + X, 1, 9, None, "`budget` must be a mapping of keys", "key: value"),
+    ("matrix: {a: [b]}\n" + X, 1, 1, None, 'no key "matrix": it is one of a job', "into a job below `jobs:`"),
+    ("duration: 6\n" + X, 1, 1, None, 'no key "duration": it is one of a job', "or into `defaults:` for all"),
     ("budget: {totl: {cost: 5}}\n" + X, 1, 10, None, '`budget` has no key "totl"', "did you mean `total`?"),
     ("budget: {currency: cny}\n" + X, 1, 20, None, "three capital letters", "write CNY"),
     ("budget: {currency: 元}\n" + X, 1, 20, None, "three capital letters", "CNY or USD"),
