@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -35,5 +37,15 @@ class SingleUseConnector(aiohttp.TCPConnector):
         """A new connection, through a proxy's tunnel if there is to be one."""
         connection = await super().connect(req, traces, timeout)
         if connection.transport is not None:
-            connection.add_callback(connection.transport.abort)
+            connection.add_callback(_ends(connection.transport))
         return connection
+
+
+def _ends(transport: asyncio.Transport) -> Callable[[], None]:
+    """Aborts it in a turn of its own: the answer may end amid what asyncio does over TLS when the last bytes come."""
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        loop.call_soon(transport.abort)
+
+    return end

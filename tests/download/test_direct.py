@@ -20,7 +20,9 @@ from tls_host import mute, needs_openssl, own_certificate
 from batchgen.download.body import Body
 from batchgen.download.direct import DirectReceiver
 from batchgen.download.fetch import HttpFetcher, video_session
+from batchgen.download.intake import Intake
 from batchgen.download.memory import PIECE_BYTES
+from batchgen.download.partfile import PartFile
 from batchgen.errors import DownloadError
 from batchgen.model import Links
 from download.host import Answer, Host, break_off, serve
@@ -319,20 +321,14 @@ async def test_encrypted_clips(tmp_path: Path, part: Path, directly: list[int], 
     assert sum(directly) > 3 * len(clip) // 2 if len(clip) <= PIECE_BYTES else not directly
 
 
-@needs_openssl
-@pytest.mark.parametrize("beyond", [-1_800_000, -1, 0, 20_000, 100_000, 230_000, PIECE_BYTES + 100_000])
-async def test_a_host_that_closes_right_behind_an_encrypted_clip(
-    tmp_path: Path, part: Path, beyond: int
-) -> None:
-    """Its end may be heard of while nobody reads between two pieces, and no byte is lost by that."""
-    bare = len(build_mp4(payload=b""))
-    clip = build_mp4(payload=hashlib.shake_256(b"owl").digest(PIECE_BYTES + beyond - bare))
+@asynccontextmanager
+async def closing(clip: bytes, tls: ssl.SSLContext, times: int) -> AsyncIterator[str]:
+    """A host over TLS that closes right behind the clip, so many times."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(20.0)
-    tls = own_certificate(tmp_path)
 
     def serve_and_close() -> None:
-        for _ in range(4):
+        for _ in range(times):
             connection, _ = listener.accept()
             with tls.wrap_socket(connection, server_side=True) as secure:
                 asked = b""
@@ -348,11 +344,42 @@ async def test_a_host_that_closes_right_behind_an_encrypted_clip(
 
     serving = asyncio.create_task(asyncio.to_thread(serve_and_close))
     with listener:
-        url = f"https://127.0.0.1:{listener.getsockname()[1]}/owl.mp4"
-        async with trusting() as session:
-            for _ in range(4):
-                await fetched(HttpFetcher(session), url, part, clip)
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}/owl.mp4"
         await serving
+
+
+@needs_openssl
+@pytest.mark.parametrize("beyond", [-1_800_000, -1, 0, 20_000, 100_000, 230_000, PIECE_BYTES + 100_000])
+async def test_a_host_that_closes_right_behind_an_encrypted_clip(
+    tmp_path: Path, part: Path, beyond: int
+) -> None:
+    """Its end may be heard of while nobody reads between two pieces, and no byte is lost by that."""
+    bare = len(build_mp4(payload=b""))
+    clip = build_mp4(payload=hashlib.shake_256(b"owl").digest(PIECE_BYTES + beyond - bare))
+    async with closing(clip, own_certificate(tmp_path), 4) as url, trusting() as session:
+        for _ in range(4):
+            await fetched(HttpFetcher(session), url, part, clip)
+
+
+@needs_openssl
+@pytest.mark.parametrize("tenths", [55, 56])
+async def test_an_end_that_is_heard_of_while_the_disk_is_busy_makes_no_noise(
+    tmp_path: Path, part: Path, monkeypatch: pytest.MonkeyPatch, tenths: int
+) -> None:
+    """The last bytes are decrypted when there is room again: to abort amid that upsets asyncio."""
+    true, troubles = Intake._write, list[object]()
+
+    async def slow(intake: Intake, file: PartFile, pieces: list[memoryview]) -> None:
+        await asyncio.sleep(0.2)
+        await true(intake, file, pieces)
+
+    monkeypatch.setattr(Intake, "_write", slow)
+    asyncio.get_running_loop().set_exception_handler(lambda _, trouble: troubles.append(trouble))
+    clip = build_mp4(payload=hashlib.shake_256(b"owl").digest(1024**2 * tenths // 10))
+    async with closing(clip, own_certificate(tmp_path), 3) as url, trusting() as session:
+        for _ in range(3):
+            await fetched(HttpFetcher(session), url, part, clip)
+    assert troubles == []
 
 
 # --- the end of a connection -----------------------------------------------------------------------------

@@ -126,8 +126,11 @@ async def test_an_end_while_it_waits(wire: Wire, receiver: DirectReceiver) -> No
     assert receiver.eof_received() is True
     with pytest.raises(ConnectionResetError):
         await task
-    receiver.connection_lost(None)
-    wire.owner.connection_lost.assert_called_once_with(None)
+    lost = ConnectionAbortedError("and gone")
+    receiver.connection_lost(lost)
+    wire.owner.connection_lost.assert_called_once_with(lost)
+    with pytest.raises(ConnectionResetError, match="before the body"):  # what came first is why
+        await receiver.receive(memoryview(bytearray(9)), ignore)
 
 
 async def test_what_refuses_bytes_stops_the_reading(wire: Wire, receiver: DirectReceiver) -> None:
