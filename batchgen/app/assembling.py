@@ -50,18 +50,19 @@ async def assemble(
     number = await asyncio.to_thread(ledger.change, begin_run)
     clock, now = asyncio.get_running_loop().time(), this.now()
     session = await stack.enter_async_context(video_session())
-    progress = _Progress()
+    progress, store = _Progress(), FolderStore(place.output)
     parts = Parts(
         book=LedgerBook(ledger, account, this.now, Purse(budget=place.settings.budget, run=number)),
         service=await stack.enter_async_context(Hailuo(base_url, key)),
         fetcher=HttpFetcher(
             session,
+            root=store.root,
             max_clip_bytes=limits.max_clip_bytes,
             allow_http=place.settings.service.allow_http,
             progress=progress,
             now=this.now,
         ),
-        store=FolderStore(place.output),
+        store=store,
         pace=SubmissionPace(
             in_flight=limits.in_flight,
             per_minute=limits.submits_per_minute,

@@ -75,6 +75,7 @@ def video_session() -> aiohttp.ClientSession:
 class HttpFetcher:
     """Implements ``ports.Fetcher``.
 
+    ``root``: the folder below which every partial file must stay, whatever links to elsewhere stand there.
     ``silence`` is in seconds; ``progress`` is called with the number of bytes that have just come; ``now`` gives
     the aware UTC time that a Retry-After date is held against.
     """
@@ -83,6 +84,7 @@ class HttpFetcher:
         self,
         session: aiohttp.ClientSession,
         *,
+        root: Path | None = None,
         max_clip_bytes: int = MAX_CLIP_BYTES,
         allow_http: bool = False,
         silence: float = SILENCE,
@@ -90,7 +92,7 @@ class HttpFetcher:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         _check_session(session)
-        self._session = session
+        self._session, self._root = session, root
         self._max_clip_bytes = max_clip_bytes
         self._allow_http = allow_http
         self._silence = silence
@@ -119,8 +121,9 @@ class HttpFetcher:
         for url in dict.fromkeys((links.url, links.backup_url)):
             if url is None:
                 continue
+            file = PartFile(part, task_id, self._root)
             try:
-                return await self._fetch_from(url, PartFile(part, task_id), first=first, transfer=transfer)
+                return await self._fetch_from(url, file, first=first, transfer=transfer)
             except (TooLarge, _Interrupted):
                 raise
             except DownloadError as error:

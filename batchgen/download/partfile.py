@@ -19,7 +19,7 @@ from pathlib import Path
 from batchgen.download import disk
 from batchgen.download.answers import Begun
 from batchgen.download.hashing import HashingFile
-from batchgen.download.places import line_beside
+from batchgen.download.places import line_beside, stay_inside
 from batchgen.errors import DiskFull, DownloadError, FileTaken
 from batchgen.model import Clip
 
@@ -32,9 +32,10 @@ class PartFile:
     Its name is made of the job's id, and ids can move to other jobs: a file of another task is never continued.
     """
 
-    def __init__(self, path: Path, task_id: str = "") -> None:
+    def __init__(self, path: Path, task_id: str = "", root: Path | None = None) -> None:
+        """``root``: the folder out of which the file must not lead, also not by a symbolic link on the way."""
         self.path = path
-        self._task_id = task_id
+        self._task_id, self._root = task_id, root
         self._line = line_beside(path)
         self._unnoted: Begun | None = None  # what the line will say
         self._opening: Callable[[], None] | None = None
@@ -51,6 +52,11 @@ class PartFile:
                 return None
             there = self.path.lstat()
         return None if there.st_nlink > 1 or not there.st_size else self._read_line(there.st_size)
+
+    def _stay_inside(self) -> None:
+        """Raises FileTaken; called before anything is made, opened or removed, as it can change at any time."""
+        if self._root is not None:
+            stay_inside(self._root, self.path)
 
     def _check_kind(self) -> bool:
         """Whether a file of ours may stand under the name; raises FileTaken for what is none."""
@@ -77,6 +83,7 @@ class PartFile:
 
     def start(self, begun: Begun) -> None:
         """Begin from nothing: whatever was there is removed, the line that says of what it was above all."""
+        self._stay_inside()
         with disk.disk_errors(self.path):
             if disk.remove(self._line):
                 disk.sync_folder(self.path.parent)
@@ -104,6 +111,7 @@ class PartFile:
     def resume(self, begun: Begun) -> None:
         """Go on behind the bytes that are there."""
         self.close()
+        self._stay_inside()
         with disk.disk_errors(self.path):
             file = HashingFile(disk.open_existing(self.path, os.O_RDWR))
             try:
@@ -153,6 +161,7 @@ class PartFile:
         """Remove the partial file and its line, durably."""
         self._unnoted = None
         self.close()
+        self._stay_inside()
         with disk.disk_errors(self.path):
             removed = [disk.remove(path) for path in (self._line, self.path)]
             if any(removed):

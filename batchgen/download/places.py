@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from hashlib import sha256
@@ -43,18 +44,32 @@ def line_beside(part: Path) -> Path:
     return part.with_name(part.name.removesuffix(".part") + ".from.part")
 
 
-def inside(output: Path, file: str) -> Path:
-    """The absolute path of ``file``, which is relative to the output folder; raises FileTaken if it leads out.
+def named(output: Path, file: str) -> Path:
+    """The path of ``file``, which is relative to the output folder; raises FileTaken if the name leads out.
 
-    The name itself may be a symbolic link: those who open it do not follow it.
+    Looks at no disk: a folder on the way may still be a symbolic link, which ``stay_inside`` refuses.
     """
     name = PurePosixPath(file)
     if not file or "\0" in file or name.is_absolute() or ".." in name.parts or not name.name:
         raise FileTaken(f"{file!r} is no name inside the output folder")
-    folders = [output / above for above in name.parents[:-1]]
-    if any(map(os.path.islink, folders)) and _leads_out(output, folders[0]):
-        raise FileTaken(f"{folders[0]}: a symbolic link that leads out of the output folder")
     return output / name
+
+
+def stay_inside(output: Path, path: Path) -> None:
+    """Raises FileTaken when a folder above a ``named`` path is a symbolic link that leads out.  Blocks.
+
+    The name itself may be a symbolic link: those who open it do not follow it.
+    """
+    between = itertools.takewhile(lambda folder: folder != output, path.parents)
+    if any(map(os.path.islink, between)) and _leads_out(output, path.parent):
+        raise FileTaken(f"{path.parent}: a symbolic link that leads out of the output folder")
+
+
+def inside(output: Path, file: str) -> Path:
+    """The path of ``file``, which leads out of the output folder in neither way.  Blocks.  Raises FileTaken."""
+    path = named(output, file)
+    stay_inside(output, path)
+    return path
 
 
 def _leads_out(output: Path, folder: Path) -> bool:

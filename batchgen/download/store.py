@@ -19,7 +19,15 @@ from pathlib import Path
 from batchgen.download import disk
 from batchgen.download.batcher import Batcher
 from batchgen.download.memory import PIECE_BYTES
-from batchgen.download.places import absolute, inside, line_beside, part_name, with_folders
+from batchgen.download.places import (
+    absolute,
+    inside,
+    line_beside,
+    named,
+    part_name,
+    stay_inside,
+    with_folders,
+)
 from batchgen.errors import DiskFull, DownloadError, FileTaken
 from batchgen.model import Clip, Submission
 
@@ -34,12 +42,12 @@ class FolderStore:
     """
 
     def __init__(self, output: Path) -> None:
-        self._output = absolute(output)
-        self._naming = Batcher(partial(_put_all, self._output))
+        self.root = absolute(output)  # below which every file stands
+        self._naming = Batcher(partial(_put_all, self.root))
 
     def part(self, submission: Submission, /) -> Path:
         """``videos/ID.mp4.part``; with the task id before ``.mp4`` unless it is the job's first submission."""
-        return inside(self._output, part_name(submission))
+        return named(self.root, part_name(submission))
 
     async def put(self, part: Path, file: str, clip: Clip, over: Clip | None, /) -> None:
         """Give ``part`` its final name, durably, in place of nothing or of exactly ``over``.
@@ -50,16 +58,21 @@ class FolderStore:
 
     async def keep(self, file: str, earlier: Clip, to: str, /) -> None:
         """Let the clip ``file`` stand under the name ``to`` as well; nothing to do when it is not there."""
-        await disk.in_thread(_keep, self._output, file, earlier, to)
+        await disk.in_thread(_keep, self.root, file, earlier, to)
 
     async def gathered(self, part: Path, clip: Clip, /) -> bool:
         """Whether the partial file is the clip already, to the byte."""
-        return await disk.in_thread(is_clip, part, clip)
+        return await disk.in_thread(_is_gathered, self.root, part, clip)
 
     async def holds(self, file: str, clip: Clip, /) -> bool:
         """Whether the file stands there already, to the byte."""
-        path = await disk.in_thread(inside, self._output, file)
+        path = await disk.in_thread(inside, self.root, file)
         return await disk.in_thread(is_clip, path, clip)
+
+
+def _is_gathered(output: Path, part: Path, clip: Clip) -> bool:
+    stay_inside(output, part)
+    return is_clip(part, clip)
 
 
 def is_clip(path: Path, clip: Clip) -> bool:
@@ -120,6 +133,7 @@ def _flush(folder: Path) -> DownloadError | DiskFull | None:
 def _put(output: Path, wish: _Wish) -> set[Path]:
     """Give one its name; the folders in which that is not durable yet."""
     part, clip, final = wish.part, wish.clip, with_folders(output, wish.file)
+    stay_inside(output, part)
     _check_part(part, final, clip)
     if not give_name(part, final):
         _settle(part, final, clip, wish.over)

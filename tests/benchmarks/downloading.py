@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import aiohttp
 from ledger.workshop import ACCOUNT, Desk
 
 from batchgen.cli.collector import spare_the_collector
@@ -123,7 +124,8 @@ def _cpu(who: int) -> float:
 
 async def _fetched(load: Load, output: Path) -> Round:
     async with video_session() as session:
-        fetcher, store = HttpFetcher(session), FolderStore(output)
+        store = FolderStore(output)
+        fetcher = HttpFetcher(session, root=store.root)
         left = list(enumerate(load.links))[::-1]
         places, calls = Places(load.at_once, SEALING), Calls()
 
@@ -192,7 +194,7 @@ async def _run(load: Load, output: Path) -> Round:
     try:
         under_way = await asyncio.gather(*map(partial(_generated, desk), range(len(load.links))))
         async with video_session() as session:
-            pipeline = Pipeline(_parts(desk, load, HttpFetcher(session), output), _rules(load, output))
+            pipeline = Pipeline(_parts(desk, load, session, output), _rules(load, output))
             return await _measured(pipeline.run(under_way))
     finally:
         await desk.ledger.stop_writing()
@@ -204,12 +206,13 @@ async def _generated(desk: Desk, number: int) -> Submission:
     return await desk.book.generated(submission, Generated(file_id=str(number)))
 
 
-def _parts(desk: Desk, load: Load, fetcher: HttpFetcher, output: Path) -> Parts:
+def _parts(desk: Desk, load: Load, session: aiohttp.ClientSession, output: Path) -> Parts:
+    store = FolderStore(output)
     return Parts(
         book=desk.book,
         service=_Linker(load.links),
-        fetcher=fetcher,
-        store=FolderStore(output),
+        fetcher=HttpFetcher(session, root=store.root),
+        store=store,
         pace=SubmissionPace(in_flight=50, per_minute=None),
         next_orders=_no_orders,
         observers=[],

@@ -24,7 +24,7 @@ from batchgen.download.intake import TooLarge
 from batchgen.download.memory import PIECE_BYTES
 from batchgen.download.partfile import PartFile
 from batchgen.download.places import line_beside
-from batchgen.errors import DownloadError, LinkExpired, LinkUnusable, NotAVideo
+from batchgen.errors import DownloadError, FileTaken, LinkExpired, LinkUnusable, NotAVideo
 from batchgen.model import Clip, Links
 from download.host import CLIP, OTHER_CLIP, PATH, QUERY, Answer, Host, break_off, redirect, reply, serve
 
@@ -290,6 +290,52 @@ async def test_the_backup_link_is_tried(
             await fetcher.fetch(links, part)
     clip = await fetcher.fetch(links, part)
     assert clip.sha256 == digest(OTHER_CLIP) == digest(content(part))
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("answer", [serve(), serve(told=False), reply(200, HTML), serve(cut=200_000)])
+async def test_nothing_is_gathered_outside(
+    session: aiohttp.ClientSession, host: Host, tmp_path: Path, answer: Answer, *, first: bool
+) -> None:
+    """Where the folder of the videos leads out, also since the fetch began, nothing there is made or removed."""
+    output, theirs = tmp_path / "output", tmp_path / "theirs"
+    output.mkdir()
+    theirs.mkdir()
+    names = ["fox.mp4.from.part", "fox.mp4.part"]
+    for name in names:
+        (theirs / name).write_text("the user's own")
+
+    async def answered(request: web.Request) -> web.StreamResponse:
+        if not first:  # it was made for the look at what an earlier try left
+            (output / "videos").rmdir()
+        (output / "videos").symlink_to(theirs)
+        return await answer(request)
+
+    host.script = [answered]
+    fetcher = HttpFetcher(session, root=output, silence=0.3)
+    with pytest.raises(FileTaken, match="leads out"):
+        await fetcher.fetch(Links(url=host.url), output / "videos" / names[1], first=first)
+    assert [(path.name, path.read_text()) for path in sorted(theirs.iterdir())] == [
+        (name, "the user's own") for name in names
+    ]
+
+
+async def test_nothing_outside_is_continued(
+    session: aiohttp.ClientSession, host: Host, tmp_path: Path
+) -> None:
+    """A partial file whose folder was moved away, and linked to, since the last try stays as it is."""
+    output, theirs = tmp_path / "output", tmp_path / "theirs"
+    part = output / "videos" / "fox.mp4.part"
+    host.script = [serve(cut=200_000), serve()]
+    fetcher = HttpFetcher(session, root=output)
+    with pytest.raises(DownloadError, match="cut"):
+        await fetched(fetcher, host, part)
+    part.parent.rename(theirs)
+    part.parent.symlink_to(theirs)
+    before = {path.name: path.read_bytes() for path in theirs.iterdir()}
+    with pytest.raises(FileTaken, match="leads out"):
+        await fetched(fetcher, host, part)
+    assert {path.name: path.read_bytes() for path in theirs.iterdir()} == before
 
 
 async def test_each_link_is_used_within_its_transfer_and_nothing_else_is(

@@ -266,18 +266,22 @@ async def test_a_linked_folder_inside_is_fine(folder: Folder) -> None:
     assert folder.read("more/fox.mp4") == NEW
 
 
-def test_parts_are_not_gathered_outside(folder: Folder, tmp_path: Path) -> None:
-    """When the folder of the videos leads out, nothing is even begun, also where it did not a moment ago."""
-    elsewhere = FolderStore(tmp_path / "other")
-    (tmp_path / "other").mkdir()
-    elsewhere.part(SUBMISSION)
-    (tmp_path / "other" / "videos").symlink_to(folder.root)
+@pytest.mark.parametrize("leads", ["to elsewhere", "in a circle"])
+async def test_nothing_is_taken_from_outside(tmp_path: Path, leads: str) -> None:
+    """When the folder of the videos leads out, what lies there is no partial file of ours."""
+    output, theirs = tmp_path / "bare", tmp_path / "theirs"
+    output.mkdir()
+    theirs.mkdir()
+    (output / "videos").symlink_to(theirs if leads == "to elsewhere" else "videos")
+    store = FolderStore(output)
+    part = store.part(SUBMISSION)
+    (theirs / part.name).write_bytes(NEW)
     with pytest.raises(FileTaken, match="leads out"):
-        elsewhere.part(SUBMISSION)
-    (tmp_path / "other" / "videos").unlink()
-    (tmp_path / "other" / "videos").symlink_to("videos")
+        await store.gathered(part, clip_of(NEW))
     with pytest.raises(FileTaken, match="leads out"):
-        elsewhere.part(SUBMISSION)
+        await store.put(part, "fox.mp4", clip_of(NEW), None)
+    assert list_of(theirs) == [theirs / part.name]
+    assert list_of(output) == [output / "videos"]
 
 
 async def test_keep_then_put(any_folder: Folder) -> None:

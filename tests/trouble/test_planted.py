@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 
 import pytest
-from whole.house import House, tree
+from whole.house import QUICK, House, tree, until
+
+from batchgen.simulator import Times
 
 FOX: dict[str, object] = {"id": "fox", "prompt": "A fox"}
 HORSE: dict[str, object] = {"id": "horse", "prompt": "A horse"}
@@ -61,6 +64,31 @@ async def test_no_link_leads_out(house: House, name: str, there: bool) -> None: 
     if ended.code == 2:
         assert name in ended.err
         assert house.calls().get("submit", 0) == 0
+
+
+async def test_a_link_that_is_planted_while_a_run_waits(house: House) -> None:
+    """No clip is made or removed where it leads; what was paid for is brought by a later run."""
+    house.sim.behaviour = replace(QUICK, times=Times(median=2.0, sigma=0.0))
+    house.write([FOX])
+    running = await house.start("jobs.yaml")
+    await until(lambda: house.sim.tasks, "a task")
+    outside, videos = house.folder / "outside", house.output / "videos"
+    outside.mkdir()
+    theirs = [outside / "fox.mp4.from.part", outside / "fox.mp4.part"]
+    for path in theirs:
+        path.write_bytes(b"theirs")
+    if videos.exists():
+        videos.rename(house.folder / "elsewhere")
+    videos.symlink_to(outside)
+    ended = await running.ended()
+    assert sorted(outside.glob("*.mp4*")) == theirs
+    assert [path.read_bytes() for path in theirs] == [b"theirs"] * 2
+    assert ended.code == 1, ended.err
+    assert "Traceback" not in ended.err
+    videos.unlink()
+    again = await house.run("jobs.yaml")
+    assert (again.code, house.statuses()) == (0, {"succeeded": 1}), again.err
+    assert set(house.submitted_prompts().values()) == {1}
 
 
 async def test_the_simulated_folder_is_not_followed_out(house: House) -> None:
