@@ -42,10 +42,17 @@ class SingleUseConnector(aiohttp.TCPConnector):
 
 
 def _ends(transport: asyncio.Transport) -> Callable[[], None]:
-    """Aborts it in a turn of its own: the answer may end amid what asyncio does over TLS when the last bytes come."""
+    """Aborts it in a turn of its own: the answer may end amid what asyncio does over TLS when the last bytes come.
+
+    One that aiohttp has closed already, as what came was no answer, is aborted at once: over TLS it will be closed
+    once more behind this call, and knows its connection no longer then.
+    """
     loop = asyncio.get_running_loop()
 
     def end() -> None:
-        loop.call_soon(transport.abort)
+        if transport.is_closing():
+            transport.abort()
+        else:
+            loop.call_soon(transport.abort)
 
     return end

@@ -31,6 +31,16 @@ def own_certificate(folder: Path) -> ssl.SSLContext:
     return context
 
 
+def hear(secure: ssl.SSLSocket) -> None:
+    """Wait for the head of a request."""
+    secure.settimeout(20.0)
+    asked = b""
+    while b"\r\n\r\n" not in asked:
+        came = secure.recv(65536)
+        assert came, "the client left before its request was whole"
+        asked += came
+
+
 @asynccontextmanager
 async def mute(
     tls: ssl.SSLContext, answer: bytes, requests: int
@@ -44,9 +54,7 @@ async def mute(
         for _ in range(requests):
             connection, _ = listener.accept()
             secure = tls.wrap_socket(connection, server_side=True)
-            asked = b""
-            while b"\r\n\r\n" not in asked:
-                asked += secure.recv(65536)
+            hear(secure)
             secure.sendall(answer)
             with socket.socket(fileno=secure.detach()) as bare:
                 bare.settimeout(5.0)

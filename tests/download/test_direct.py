@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from mp4_builder import build_mp4
-from tls_host import mute, needs_openssl, own_certificate
+from tls_host import hear, mute, needs_openssl, own_certificate
 
 from batchgen.download.body import Body
 from batchgen.download.direct import DirectReceiver
@@ -331,9 +331,7 @@ async def closing(clip: bytes, tls: ssl.SSLContext, times: int) -> AsyncIterator
         for _ in range(times):
             connection, _ = listener.accept()
             with tls.wrap_socket(connection, server_side=True) as secure:
-                asked = b""
-                while b"\r\n\r\n" not in asked:
-                    asked += secure.recv(4096)
+                hear(secure)
                 head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(clip)}\r\n\r\n"
                 secure.sendall(head.encode() + clip)
                 secure.shutdown(socket.SHUT_WR)
@@ -344,8 +342,10 @@ async def closing(clip: bytes, tls: ssl.SSLContext, times: int) -> AsyncIterator
 
     serving = asyncio.create_task(asyncio.to_thread(serve_and_close))
     with listener:
-        yield f"https://127.0.0.1:{listener.getsockname()[1]}/owl.mp4"
-        await serving
+        try:
+            yield f"https://127.0.0.1:{listener.getsockname()[1]}/owl.mp4"
+        finally:
+            await serving
 
 
 @needs_openssl
@@ -390,6 +390,7 @@ async def test_an_end_that_is_heard_of_while_the_disk_is_busy_makes_no_noise(
     "answer",
     [
         pytest.param(b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno", id="a refusal"),
+        pytest.param(b"rubbish\r\n\r\n", id="no answer"),
         *(
             pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(clip) + clip, id=name)
             for name, clip in {"tiny": TINY, "one piece": SMALL, "many pieces": LARGE}.items()
