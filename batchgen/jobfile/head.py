@@ -78,9 +78,7 @@ def _read_key(key: Scalar, value: Node | None, values: dict[str, Any], flaws: li
     elif name in TOP:
         _read_value(TOP[name], key, value, values, flaws)
     elif name in JOB:
-        into = (
-            "a job below `jobs:`, or into `defaults:` for all" if name in DEFAULTS else "a job below `jobs:`"
-        )
+        into = "a job below `jobs:`" + (", or into `defaults:` for all" if name in DEFAULTS else "")
         message = f"a job file has no key {shown(name)}: it is one of a job"
         flaws.append(Flaw(line=key.line, column=key.column, message=message, remedy=f"move it into {into}"))
     else:

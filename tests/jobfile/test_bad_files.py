@@ -227,6 +227,12 @@ def test_a_bad_file_is_told_with_its_place_and_its_remedy(
     assert not problem.warning
 
 
+def test_only_what_has_a_default_is_sent_there(tmp_path: Path) -> None:
+    """A matrix makes the jobs of one entry: `defaults` would refuse it."""
+    (problem,) = problems_of(tmp_path, "matrix: {a: [b]}\n" + X)
+    assert problem.remedy == "move it into a job below `jobs:`"
+
+
 @pytest.mark.parametrize("content", [row[0] for row in BAD])
 def test_the_parser_in_python_finds_the_same_lines(tmp_path: Path, content: str | bytes) -> None:
     """Without libyaml the same files are refused, at the same lines."""
