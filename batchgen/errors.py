@@ -180,7 +180,11 @@ class LinkExpired(DownloadError):
 
 
 class LinkUnusable(DownloadError):
-    """The link can never work (scheme, host, redirects, size): no more tries in this run."""
+    """The link can never work (scheme, host, redirects): only another one can."""
+
+
+class TooLarge(LinkUnusable):
+    """The clip is larger than a clip may be; no other link could change that."""
 
 
 class NotAVideo(DownloadError):

@@ -30,13 +30,13 @@ from batchgen.download.answers import (
     validator,
 )
 from batchgen.download.body import Body
-from batchgen.download.intake import Intake, TooLarge
+from batchgen.download.intake import Intake
 from batchgen.download.links import checked_link, redirected
 from batchgen.download.memory import Loan, Memory
 from batchgen.download.partfile import PartFile
 from batchgen.download.sockets import roomy_sockets
 from batchgen.download.trouble import network_errors, said_of
-from batchgen.errors import ConfigError, DownloadError, LinkExpired, LinkUnusable, NotAVideo
+from batchgen.errors import ConfigError, DownloadError, LinkExpired, LinkUnusable, NotAVideo, TooLarge
 from batchgen.model import Clip, Links
 from batchgen.pace import retry_after
 from batchgen.ports import Transfer

@@ -17,16 +17,12 @@ from batchgen.download import disk
 from batchgen.download.body import Body
 from batchgen.download.memory import PIECE_BYTES, Loan
 from batchgen.download.partfile import PartFile
-from batchgen.errors import DownloadError, LinkUnusable
+from batchgen.errors import DownloadError, TooLarge
 
 #: A body that brings fewer bytes in a whole window of time than this drips.
 DRIP_BYTES = 4096
 #: Seconds of fetching that are not worth a second file beside the first.
 NOTE_AFTER = 1.0
-
-
-class TooLarge(LinkUnusable):
-    """The clip is larger than a clip may be; no other host could change that."""
 
 
 class Intake:

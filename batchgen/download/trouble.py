@@ -19,8 +19,12 @@ def network_errors(silence: float) -> Iterator[None]:
     """
     try:
         yield
-    except (aiohttp.ClientError, OSError) as error:
+    except _TROUBLE as error:
         raise DownloadError(_reason(error, silence)) from None
+
+
+#: ValueError and LookupError come from the libraries' reading of what hosts send, and of names that are none.
+_TROUBLE = (aiohttp.ClientError, OSError, ValueError, LookupError)
 
 
 @contextmanager

@@ -20,11 +20,10 @@ from mp4_builder import build_mp4
 
 from batchgen.connections import SingleUseConnector
 from batchgen.download.fetch import HttpFetcher, video_session
-from batchgen.download.intake import TooLarge
 from batchgen.download.memory import PIECE_BYTES
 from batchgen.download.partfile import PartFile
 from batchgen.download.places import line_beside
-from batchgen.errors import DownloadError, FileTaken, LinkExpired, LinkUnusable, NotAVideo
+from batchgen.errors import DownloadError, FileTaken, LinkExpired, LinkUnusable, NotAVideo, TooLarge
 from batchgen.model import Clip, Links
 from download.host import CLIP, OTHER_CLIP, PATH, QUERY, Answer, Host, break_off, redirect, reply, serve
 
@@ -217,6 +216,7 @@ XML = b'<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>'
         (redirect("http://video.test/x"), LinkUnusable, "not https"),
         (redirect("https://user:word@video.test/x"), LinkUnusable, "user name"),
         (redirect("https:///x"), LinkUnusable, "no host"),
+        (redirect("https://video..test/x"), LinkUnusable, "name of one"),
         (redirect("http://[::1"), LinkUnusable, "cannot be read"),
         (redirect(PATH), LinkUnusable, "more than 5 redirects"),
     ],

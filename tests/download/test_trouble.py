@@ -38,6 +38,8 @@ REQUEST = cast(aiohttp.RequestInfo, None)
         (aiohttp.ClientOSError(104, SIGNED), "exchange failed"),
         (ConnectionResetError(104, SIGNED), "cut"),
         (aiohttp.InvalidURL(SIGNED), "InvalidURL"),
+        (UnicodeError(SIGNED), "UnicodeError"),
+        (LookupError(SIGNED), "LookupError"),
     ],
 )
 def test_errors_are_told_without_the_link(error: Exception, says: str) -> None:
