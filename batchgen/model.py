@@ -298,6 +298,7 @@ class Failed:
 
     code: str
     message: str
+    sure: bool = True  # else the code may be about the question, and is believed when it is told again
 
 
 TaskState = Running | Generated | Failed

@@ -53,6 +53,31 @@ def retry_after(header: str | None, now: datetime) -> float | None:
     return min(max(seconds.total_seconds(), 0.0), LONGEST_RETRY_AFTER)
 
 
+@dataclass(slots=True)
+class QuestionLimit:
+    """For how long nothing is asked when the service limits questions: they are all of one account.
+
+    Many that had left before the last refusal have met one limit, not many in a row.
+    """
+
+    _in_a_row: int = 0
+    _at: float = -math.inf  # when the last one was met
+
+    def met(self, left: float, now: float, retry_after: float | None, draw: float) -> float:
+        """Seconds to wait; the question had left at ``left``, and ``draw`` is uniform in [0, 1)."""
+        if left >= self._at:
+            self._in_a_row += 1
+            self._at = now
+        elif retry_after is None:
+            return 0.0
+        jitter = full_jitter(self._in_a_row, first=FIRST_PAUSE, ceiling=LIMIT_CEILING, draw=draw)
+        return jitter if retry_after is None else retry_after
+
+    def answered(self) -> None:
+        """One was not refused."""
+        self._in_a_row = 0
+
+
 class Window:
     """At most ``most`` submissions in any 60 s, whatever the way to the service costs in time.
 

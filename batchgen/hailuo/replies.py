@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from batchgen.errors import Refused, ServiceError, Transient
 from batchgen.hailuo.secret import LONGEST_CODE, Scrubber
-from batchgen.hailuo.verdict import Call, Kind, kind_of, verdict
+from batchgen.hailuo.verdict import Call, Kind, kind_of, speaks_of_the_question, verdict
 from batchgen.model import Failed, Generated, Links, Running, TaskState
 
 LONGEST_ID = 128  # characters; the service's own have 15
@@ -153,9 +153,9 @@ def _task_state(reply: Reply) -> TaskState:
     if reply.clear and (word or reply.code == "0"):
         return Running()
     error = reply.error(Call.GET, "the reply tells no status")
-    if isinstance(error, Refused):
+    if isinstance(error, Refused) and not word:
         return Failed(code=error.code, message=error.message)
-    raise error
+    raise Transient(error.code, error.message) if isinstance(error, Refused) else error
 
 
 def _generated(reply: Reply) -> Generated:
@@ -175,7 +175,8 @@ def _failed(reply: Reply) -> Failed:
     if kind_of(Call.GET, reply.status, reply.code) in {Kind.RATE, Kind.KEY}:
         raise reply.error(Call.GET, "")
     told = "" if reply.message.casefold() in _NO_REASON else reply.message
-    return Failed(code=reply.code or "0", message=told or "the service gave no reason")
+    sure = not speaks_of_the_question(reply.code)
+    return Failed(code=reply.code or "0", message=told or "the service gave no reason", sure=sure)
 
 
 def _told(body: Object, scrub: Scrubber) -> tuple[str | None, str]:

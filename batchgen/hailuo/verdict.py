@@ -90,6 +90,11 @@ def kind_of(call: Call, status: int | None, code: str | None) -> Kind:
     return _BOTH.get((word, status)) or _BY_STATUS.get(status, Kind.UNCLEAR)
 
 
+def speaks_of_the_question(code: str | None) -> bool:
+    """Whether a code beside a task's failure is one of those that otherwise mean: ask again."""
+    return _BY_CODE.get(code or "") in {Kind.UNCLEAR, Kind.PARAMETERS}
+
+
 def verdict(
     call: Call,
     status: int | None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
 import random
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,7 +18,7 @@ from batchgen.errors import (
     Transient,
 )
 from batchgen.model import Charged, Failed, Fault, Generated, Stage, Status, Submission, TaskState
-from batchgen.pace import full_jitter
+from batchgen.pace import QuestionLimit, full_jitter
 from batchgen.pipeline.calls import Calls
 from batchgen.pipeline.durable import insist
 from batchgen.pipeline.flow import Flow, Pulse
@@ -38,6 +37,8 @@ from batchgen.ports import Book, Service
 #: Questions in the air at once: at a second each, more than any ceiling on questions a second allows.
 QUESTIONS = 64
 _BACKOFF_CEILING = 60.0  # seconds
+#: So often a failure that may be about the question is doubted: to believe it ends what is paid for.
+_DOUBTS = 2
 _KEEP = 60.0  # seconds between two times that what is learnt is written down
 #: Seconds by which a question may leave early with another: to wake for each by itself costs half as much as it.
 _TOGETHER = 0.01
@@ -60,6 +61,7 @@ class Watched:
     troubled_at: float = 0.0  # the first of these, on the loop's clock
     not_found: int = 0  # in a row
     not_found_at: float = 0.0  # the first of these, on the loop's clock
+    doubts: int = 0  # failures that were told and not believed yet
     fault: Fault | None = None  # why the task may not end in this run
     hopeless: bool = False  # a run with nothing else left does not wait for it
 
@@ -86,8 +88,7 @@ class Poller:
         self._in_air: set[Watched] = set()
         self._asking: set[asyncio.Task[None]] = set()
         self._calls = Calls()
-        self._limits_in_a_row = 0
-        self._limited_at = -math.inf  # when the last limit was met, on the loop's clock
+        self._limit = QuestionLimit()
         self._news = Pulse()  # the agenda has another first item
         self._gate = asyncio.Semaphore(QUESTIONS)
         self._hopeless = 0
@@ -221,7 +222,8 @@ class Poller:
     async def _heard(self, watched: Watched, state: TaskState, left: float) -> float | None:
         """An answer to the question that left then, on the loop's clock."""
         submission = watched.submission
-        self._limits_in_a_row = watched.troubles = watched.not_found = 0
+        self._limit.answered()
+        watched.troubles = watched.not_found = 0
         watched.fault = None
         self._flow.answered()
         match state:
@@ -231,6 +233,9 @@ class Poller:
                 self._flow.changed(news, Status.SUBMITTED, Status.GENERATED)
                 self._asker.generated(news)
                 return None
+            case Failed() if not state.sure and watched.doubts < _DOUBTS:
+                watched.doubts += 1
+                return 2.0**watched.doubts
             case Failed():
                 self._ended(watched)
                 fault = Fault(code=state.code, message=state.message, stage=Stage.GENERATE)
@@ -274,21 +279,11 @@ class Poller:
             case Halting():
                 self._flow.halt(halt_for(error))
             case RateLimited():
-                self._spacing.pause(now + self._limited(error.retry_after, left, now))
+                draw = random.random()  # noqa: S311  no secret
+                self._spacing.pause(now + self._limit.met(left, now, error.retry_after, draw))
             case Transient():
                 return max(wait, error.retry_after or 0.0)
         return wait
-
-    def _limited(self, retry_after: float | None, left: float, now: float) -> float:
-        """Seconds for which no question should leave: many that left before the last refusal met one limit."""
-        if left >= self._limited_at:
-            self._limits_in_a_row += 1
-            self._limited_at = now
-        elif retry_after is None:
-            return 0.0
-        draw = random.random()  # noqa: S311  no secret
-        pause = full_jitter(self._limits_in_a_row, first=1.0, ceiling=_BACKOFF_CEILING, draw=draw)
-        return pause if retry_after is None else retry_after
 
     async def _not_found(self, watched: Watched, error: NotFound) -> float | None:
         """Keep the state and ask again; gone for good only after a day in which other tasks did answer."""

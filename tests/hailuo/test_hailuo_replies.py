@@ -184,9 +184,10 @@ def test_success_without_a_file_follows_its_code(code: int, error: type[ServiceE
         (0, "", Failed(code="0", message="the service gave no reason")),
         (0, "too dark", Failed(code="0", message="too dark")),
         (1027, "output sensitive", Failed(code="1027", message="output sensitive")),
-        ("1033", "downstream", Failed(code="1033", message="downstream")),
+        ("1033", "downstream", Failed(code="1033", message="downstream", sure=False)),
+        (1000, "", Failed(code="1000", message="the service gave no reason", sure=False)),
         (1008, "poor", Failed(code="1008", message="poor")),
-        (2013, "bad", Failed(code="2013", message="bad")),
+        (2013, "bad", Failed(code="2013", message="bad", sure=False)),
         (None, "", Failed(code="0", message="the service gave no reason")),
     ],
 )
@@ -218,6 +219,15 @@ def test_a_refusal_without_a_status_is_a_failure(code: int) -> None:
     state = task_state(reply({"status": "", "task_id": "7", "base_resp": vendor(code, "no")}), "7")
     assert isinstance(state, Failed)
     assert state.code == str(code)
+
+
+@pytest.mark.parametrize("code", [1026, 1027, 1042])
+@pytest.mark.parametrize("word", ["Processing", "queueing", "Rendering"])
+def test_what_runs_is_not_failed_by_a_code_beside_it(word: str, code: int) -> None:
+    """The two speak against each other: it is asked again."""
+    with pytest.raises(Transient) as caught:
+        task_state(reply({"status": word, "task_id": "7", "base_resp": vendor(code, "no")}), "7")
+    assert caught.value.code == str(code)
 
 
 @pytest.mark.parametrize(

@@ -279,6 +279,19 @@ async def test_a_failed_task_fails_its_job_alone(code: str) -> None:
     )
 
 
+@pytest.mark.parametrize("times", [1, 2, 3])
+async def test_a_failure_that_may_be_about_the_question_is_believed_when_it_is_repeated(times: int) -> None:
+    """It would end what is paid for; it is told a few seconds apart, and the slot stays taken meanwhile."""
+    scene = Scene(jobs=1)
+    doubted = Failed(code="1033", message="downstream", sure=False)
+    scene.service.task_time = lambda _job: 0.1
+    scene.service.on_query = lambda _job, n: doubted if n <= times else None
+    await scene.run()
+    assert scene.statuses() == {Status.SUCCEEDED if times < 3 else Status.FAILED: 1}
+    gaps = [later - earlier for earlier, later in pairwise(scene.log.times("query"))]
+    assert gaps == pytest.approx([2.05, 4.05][:times], abs=0.02)
+
+
 async def test_a_result_that_could_not_be_written_is_asked_for_again() -> None:
     """The run halts; when the ledger is back, the clip is fetched."""
     scene = Scene(jobs=1)
