@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
 from batchgen.download import clip_warnings
 from batchgen.errors import (
+    BatchgenError,
     DiskFull,
     DownloadError,
     FileTaken,
@@ -22,10 +24,11 @@ from batchgen.errors import (
     RateLimited,
     Refused,
     ServiceError,
+    TooLarge,
     Transient,
 )
 from batchgen.model import Charged, Clip, Fault, Links, Placement, Stage, Status, Submission
-from batchgen.pace import full_jitter
+from batchgen.pace import QuestionLimit, full_jitter
 from batchgen.pipeline.calls import Calls
 from batchgen.pipeline.flow import Flow, Pulse
 from batchgen.pipeline.stops import halt_for
@@ -35,6 +38,10 @@ from batchgen.ports import Book, Fetcher, Service, Store
 
 _FIRST = 1.0  # seconds: the longest first backoff
 _CEILING = 30.0  # seconds
+#: Links that can't be used before a clip rests.
+LINKS = 3
+#: Seconds over which those who waited for the end of a limit ask again.
+_SPREAD = 2.0
 
 #: Clips that may be flushed and checked while others come: those need no place among the downloads, but memory.
 SEALING = 16
@@ -55,6 +62,8 @@ class Wanted:
     untouched: bool  # no try, of this run or another, can have left anything on disk
     since: float = math.nan  # when the first try began, on the loop's clock
     tries: int = 0
+    unusable: int = 0  # links that could not be used
+    asked: float = 0.0  # when it was last asked for a link, on the loop's clock
     links: Links | None = None
     fault: Fault | None = None  # of the last try
 
@@ -83,6 +92,8 @@ class Downloads:
         self._turn = asyncio.Lock()  # one worker at a time waits for the next clip: none wakes in vain
         self._news = Pulse()  # the agenda has another first item, or nothing more is begun
         self._asking = 0
+        self._limit = QuestionLimit()
+        self._limited_until, self._limited_by = -math.inf, Fault(code="", message="", stage=Stage.RETRIEVE)
 
     @property
     def running(self) -> int:
@@ -188,8 +199,10 @@ class Downloads:
         except LinkExpired as error:
             wanted.links = None
             await self._again(wanted, error.fault())
-        except (LinkUnusable, FileTaken) as error:
+        except (TooLarge, FileTaken) as error:
             await self._rest(wanted.submission, error.fault())
+        except LinkUnusable as error:
+            await self._unusable(wanted, error.fault())
         except DownloadError as error:
             await self._again(wanted, error.fault(), error.retry_after or 0.0)
         except ServiceError as error:
@@ -226,15 +239,24 @@ class Downloads:
             if not self._flow.may_call:
                 self._plan(wanted, _CEILING)
                 return
-            wanted.links = await self._ask(submission)
+            if self._limited_until > self._flow.clock():
+                await self._after_the_limit(wanted)
+                return
+            wanted.links = await self._ask(wanted)
             if submission.not_found_since is not None:
                 wanted.submission = submission = await parts.book.found(submission)
         part = parts.store.part(submission)
         links = wanted.links
         first, wanted.untouched = wanted.untouched, False
-        clip = await parts.fetcher.fetch(
-            links, part, submission.task_id, first=first, transfer=place.transfer
-        )
+        try:
+            clip = await parts.fetcher.fetch(
+                links, part, submission.task_id, first=first, transfer=place.transfer
+            )
+        except BatchgenError:
+            raise
+        except Exception as error:  # what a host sends harms one clip, not this night and the next for all
+            await self._broken(submission, error)
+            return
         place.vacate()
         placement = await parts.book.checked(submission, clip)
         wanted.submission = submission._replace(checked=clip)
@@ -249,7 +271,8 @@ class Downloads:
         await store.put(part, placement.file, clip, placement.over)
         await self._stored(submission, clip, placement.file)
 
-    async def _ask(self, submission: Submission) -> Links:
+    async def _ask(self, wanted: Wanted) -> Links:
+        submission, wanted.asked = wanted.submission, self._flow.clock()
         self._asking += 1
         try:
             links = await self._calls.make(
@@ -257,6 +280,7 @@ class Downloads:
             )
         finally:
             self._asking -= 1
+        self._limit.answered()
         self._flow.answered()
         return links
 
@@ -275,6 +299,25 @@ class Downloads:
             await self._rest(wanted.submission, fault)
         else:
             self._plan(wanted, wait)
+
+    async def _unusable(self, wanted: Wanted, fault: Fault) -> None:
+        """The service is asked for another link, but not often: it may never have a better one."""
+        wanted.links = None
+        wanted.unusable += 1
+        if wanted.unusable < LINKS:
+            await self._again(wanted, fault)
+        else:
+            await self._rest(wanted.submission, fault)
+
+    async def _broken(self, submission: Submission, error: Exception) -> None:
+        """A bug of ours, told without its own words, which may hold a link."""
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        message = f"this is a bug of batchgen: {type(error).__name__} in {where}"
+        self._flow.warn(
+            f"job {submission.job_id}: {message}; its clip stays paid for, and is tried by the next run"
+        )
+        await self._rest(submission, Fault(code="bug", message=message, stage=Stage.DOWNLOAD))
 
     async def _rest(self, submission: Submission, fault: Fault) -> None:
         """No more tries in this run: the clip stays generated, and the row says why."""
@@ -298,10 +341,25 @@ class Downloads:
             case Halting():
                 self._flow.halt(halt_for(error))
                 await self._again(wanted, fault)
-            case RateLimited() | Transient():
+            case RateLimited():
+                await self._limited(wanted, fault, error.retry_after)
+            case Transient():
                 await self._again(wanted, fault, error.retry_after or 0.0)
             case _:
                 await self._again(wanted, fault)
+
+    async def _limited(self, wanted: Wanted, fault: Fault, retry_after: float | None) -> None:
+        """The service limits how often it is asked: that holds for every clip."""
+        now, draw = self._flow.clock(), random.random()  # noqa: S311  no secret
+        until = now + self._limit.met(wanted.asked, now, retry_after, draw)
+        if until > self._limited_until:
+            self._limited_until, self._limited_by = until, fault
+        await self._after_the_limit(wanted)
+
+    async def _after_the_limit(self, wanted: Wanted) -> None:
+        wait = max(0.0, self._limited_until - self._flow.clock())
+        spread = min(_SPREAD, wait) * random.random()  # noqa: S311  no secret
+        await self._again(wanted, self._limited_by, wait + spread)
 
     async def _not_found(self, wanted: Wanted, fault: Fault) -> None:
         """The service does not know the file: nothing is concluded before a day has passed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from fakes import Call
+from fakes import Call, clock
 
 from batchgen.errors import (
     DiskFull,
@@ -18,10 +18,12 @@ from batchgen.errors import (
     RateLimited,
     Refused,
     ServiceError,
+    TooLarge,
     Transient,
 )
 from batchgen.model import Charged, Clip, State, Status, VideoFacts
 from batchgen.pipeline import StopKind
+from batchgen.pipeline.fetch import LINKS
 from batchgen.settings import Limits
 from pipeline.scene import Scene
 
@@ -103,7 +105,7 @@ async def test_tries_end_with_the_patience_for_a_clip() -> None:
     assert "cut" in row.fault.message
 
 
-@pytest.mark.parametrize("error", [LinkUnusable("ftp"), FileTaken("not ours")], ids=["unusable", "taken"])
+@pytest.mark.parametrize("error", [TooLarge("9 GB"), FileTaken("not ours")], ids=["too large", "taken"])
 async def test_what_can_never_work_rests_at_once(error: DownloadError) -> None:
     """One try, the reason in the row, and the run is over."""
     scene = one()
@@ -111,6 +113,68 @@ async def test_what_can_never_work_rests_at_once(error: DownloadError) -> None:
     assert await scene.run(within=5.0) is None
     assert scene.recorder.rests == {"job-1": error.code}
     assert len(scene.log.times("fetch")) == 1
+
+
+@pytest.mark.parametrize("bad", [1, 2])
+async def test_another_link_may_be_of_use(bad: int) -> None:
+    """One that can't be used is asked for anew."""
+    scene = one()
+    scene.fetcher.on_fetch = lambda _job, n: LinkUnusable("ftp") if n <= bad else 1.0
+    assert await scene.run(within=30.0) is None
+    scene.assert_all_succeeded()
+    assert len(set(scene.fetcher.links["job-1"])) == bad + 1
+
+
+async def test_links_that_can_never_work_are_not_asked_for_on_and_on() -> None:
+    """The service may have no better ones: the clip rests, with the reason, and the run is over."""
+    scene = one()
+    scene.fetcher.on_fetch = lambda _job, _n: LinkUnusable("ftp")
+    assert await scene.run(within=30.0) is None
+    assert scene.recorder.rests == {"job-1": "download"}
+    assert len(scene.log.times("retrieve")) == LINKS
+
+
+async def test_a_bug_harms_one_clip_alone() -> None:
+    """It is told with its place and without its text, which may hold a link; the others are delivered."""
+    scene = Scene(jobs=3)
+    scene.fetcher.on_fetch = lambda job, _n: KeyError("https://h/x?Signature=s") if job == "job-2" else 1.0
+    assert await scene.run() is None
+    assert scene.statuses() == {Status.SUCCEEDED: 2, Status.GENERATED: 1}
+    assert scene.recorder.rests == {"job-2": "bug"}
+    (row,) = scene.book.of("job-2")
+    assert row.fault is not None
+    assert row.fault.message.startswith("this is a bug of batchgen: KeyError in fakes.py, line ")
+    (told,) = scene.recorder.warnings
+    assert told.startswith(f"job job-2: {row.fault.message}")
+    assert "Signature" not in told
+
+
+async def test_a_limit_on_links_holds_for_every_clip() -> None:
+    """Those that had not asked wait as well, and all ask again spread over a while."""
+    scene = Scene(limits=Limits(downloads=4))
+    scene.under_way = [scene.book.earlier(key, State.GENERATED) for key in range(1, 101)]
+    error = RateLimited("429", "slow", retry_after=20.0)
+    until = clock() + 10.0
+    scene.service.on_retrieve = lambda _job, _n: error if clock() < until else None
+    assert await scene.run() is None
+    assert scene.statuses() == {Status.SUCCEEDED: 100}
+    asked = scene.log.times("retrieve")
+    begun = [at for at in asked if at < asked[0] + 20.0]
+    assert len(begun) <= 4
+    waited = [at - asked[0] for at in asked if at not in begun]
+    assert min(waited) >= 20.0
+    assert sorted(waited)[40] - min(waited) > 0.5
+
+
+async def test_limits_on_links_without_a_time_are_met_less_and_less_often() -> None:
+    """Backoff takes its place, for all together."""
+    scene = Scene(limits=Limits(downloads=4))
+    scene.under_way = [scene.book.earlier(key, State.GENERATED) for key in range(1, 41)]
+    until = clock() + 60.0
+    scene.service.on_retrieve = lambda _job, _n: RateLimited("1002", "slow") if clock() < until else None
+    assert await scene.run() is None
+    assert scene.statuses() == {Status.SUCCEEDED: 40}
+    assert len([at for at in scene.log.times("retrieve") if at < until]) < 120
 
 
 async def test_a_file_of_the_users_is_left_alone() -> None:
