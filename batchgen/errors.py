@@ -100,7 +100,14 @@ class NotAccepted(ServiceError):
 
 
 class NotReached(NotAccepted):
-    """Never connected, or a gateway without a way to the vendor: try again with backoff."""
+    """Never connected, or a gateway without a way to the vendor: try again with backoff.
+
+    ``retry_after`` is in seconds, ``None`` when nobody said.
+    """
+
+    def __init__(self, code: str, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(code, message)
+        self.retry_after = retry_after
 
 
 class RateLimited(NotAccepted):

@@ -233,8 +233,10 @@ class SubmissionPace:
         wait = full_jitter(self._refusals, first=FIRST_PAUSE, ceiling=LIMIT_CEILING, draw=self._draw())
         self._pause(now + wait, "service limit")
 
-    def unreached(self, ticket: int, now: float) -> None:
-        """The service could not be reached."""
+    def unreached(self, ticket: int, now: float, retry_after: float | None = None) -> None:
+        """The service could not be reached, or had no way for it."""
+        if retry_after is not None:
+            self._pause(now + retry_after, "service out of reach")
         if ticket <= self._burst_ends:
             return
         self._burst_ends = self._last_ticket

@@ -272,5 +272,5 @@ class Pace(Protocol):
     def limited(self, ticket: int, now: float, retry_after: float | None, at_service: int, /) -> None:
         """The service refused a submission for its rate."""
 
-    def unreached(self, ticket: int, now: float, /) -> None:
+    def unreached(self, ticket: int, now: float, retry_after: float | None, /) -> None:
         """The service could not be reached."""

@@ -208,7 +208,9 @@ def _shapes(body: Object) -> Iterator[tuple[object, object]]:
 
 
 def _code(value: object, scrub: Scrubber) -> str | None:
-    """A code as a string, numbers in their plain form; ``None`` when it is none."""
+    """A code as a string, numbers in their plain form; ``None`` when it is none.  A gateway may count in doubles."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     if isinstance(value, int):

@@ -155,7 +155,7 @@ def _on_post(kind: Kind, code: str, text: str, wait: float | None, *, told: bool
         case Kind.PARAMETERS:
             return InvalidParameters(code, text)
         case Kind.NO_CHANNEL:
-            return NotReached(code, text)
+            return NotReached(code, text, retry_after=wait)
         case Kind.MISSING | Kind.UNCLEAR:
             details = text.removeprefix(f"{kind.value}: ")
             unknown = f"the outcome of the submission is not known: {details}"

@@ -126,6 +126,14 @@ def test_each_code_in_each_shape(spelled: object, shape: str) -> None:
     assert (post.code, query.code, retrieve.code) == (code, code, code)
 
 
+@pytest.mark.parametrize("shape", ["vendor", "gateway", "flat"])
+def test_a_code_that_a_gateway_counted_in_doubles(shape: str) -> None:
+    """``1002.0`` is the rate limit that it was."""
+    status, form = CODE_SHAPES[shape]
+    for end in ended(read_reply(status, json.dumps(form(1002.0)).encode(), SCRUB)):
+        assert (type(end), end.code) == (RateLimited, "1002")
+
+
 @pytest.mark.parametrize("shape", STATUS_SHAPES)
 @pytest.mark.parametrize("status", STATUSES)
 def test_each_http_status_in_each_shape(status: int, shape: str) -> None:
@@ -231,6 +239,9 @@ def test_retry_after_is_passed_on(call: Call) -> None:
     down = verdict(Call.GET, 503, None, "", 9.0)
     assert isinstance(down, errors.Transient)
     assert down.retry_after == 9.0
+    no_way = verdict(Call.POST, 503, "model_not_found", "m", 11.0)
+    assert isinstance(no_way, NotReached)
+    assert no_way.retry_after == 11.0
 
 
 @pytest.mark.parametrize(
