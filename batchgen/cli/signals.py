@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from batchgen.app import ExitCode, Stopper
@@ -63,8 +63,9 @@ def raised() -> Iterator[None]:
 
 def _end_at_once() -> None:
     """What is durable is in the ledger; a POST in the air is found there as ``submitting``."""
-    os.write(sys.stderr.fileno(), b"batchgen: interrupted; the same command carries on\n")
-    for stream in (sys.stdout, sys.stderr):
-        if stream.isatty():
-            os.write(stream.fileno(), _SHOW_CURSOR + b"\n")
+    with suppress(OSError, ValueError):  # whatever has become of the streams
+        os.write(sys.stderr.fileno(), b"batchgen: interrupted; the same command carries on\n")
+        for stream in (sys.stdout, sys.stderr):
+            if stream.isatty():
+                os.write(stream.fileno(), _SHOW_CURSOR + b"\n")
     os._exit(ExitCode.INTERRUPTED)
