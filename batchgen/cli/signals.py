@@ -19,7 +19,7 @@ _SHOW_CURSOR = b"\x1b[?25h"
 
 @contextmanager
 def heeded(stopper: Stopper) -> Iterator[None]:
-    """While this lasts signals ask the stopper.  A SIGHUP that was ignored by our parent stays ignored."""
+    """While this lasts signals ask the stopper."""
     loop = asyncio.get_running_loop()
     interrupts = 0
 
@@ -32,7 +32,7 @@ def heeded(stopper: Stopper) -> Iterator[None]:
             f"{number.name} received; again to stop at once" if interrupts else f"{number.name} received"
         )
 
-    heard = [number for number in _ASKING if signal.getsignal(number) is not signal.SIG_IGN]
+    heard = _heard()
     for number in heard:
         loop.add_signal_handler(number, ask, number)
     try:
@@ -52,13 +52,26 @@ def raised() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    heard = [number for number in _ASKING if signal.getsignal(number) is not signal.SIG_IGN]
+    heard = _heard()
     before = [(number, signal.signal(number, interrupt)) for number in heard]
     try:
         yield
     finally:
         for number, handler in before:
             signal.signal(number, handler)
+
+
+def _heard() -> list[signal.Signals]:
+    """All of them, but for a SIGHUP that was ignored at the start: so ``nohup`` asks for it.
+
+    A shell lets what a script runs in the background ignore SIGINT too, unasked; but whoever sends one, or presses
+    Ctrl-C on the script, wants no more to be paid for.
+    """
+    return [
+        number
+        for number in _ASKING
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
+    ]
 
 
 def _end_at_once() -> None:
