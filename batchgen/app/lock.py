@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 import psutil
 
-from batchgen.errors import BatchgenError, ConfigError, FolderBusy, FolderNotWritable
+from batchgen.errors import BatchgenError, ConfigError, FolderBusy, FolderNotWritable, JobFileError
 from batchgen.ledger.refusals import NOT_WRITABLE
 from batchgen.reports.atomic import AtomicText
 
@@ -35,12 +35,9 @@ async def hold(
     Raises FolderBusy when another run still has either after ``wait`` seconds, FolderNotWritable when the disk
     takes nothing, ConfigError when the folder can't be used.
     """
-    names = [output / _LOCK]
-    if ledger.parent != output:
-        names.append(ledger.with_name(ledger.name + ".lock"))
     with ExitStack() as held:
         try:
-            for name in names:
+            for name in _names(output, ledger):
                 await asyncio.to_thread(name.parent.mkdir, parents=True, exist_ok=True)
                 held.callback(await _acquire(name, output, wait, now, give_up))
             held.callback(_remove_holder, output)
@@ -48,6 +45,43 @@ async def hold(
         except OSError as error:
             raise _unusable(output, error) from error
         yield
+
+
+@contextmanager
+def busy_first(output: Path, ledger: Path, *, wait: float, now: Callable[[], datetime]) -> Iterator[None]:
+    """Before the folder is held: FolderBusy goes before what is wrong with the job file or the key.
+
+    Not for one who would ``wait``: by then the folder may be free, and what is wrong would be so still.
+    """
+    try:
+        yield
+    except (ConfigError, JobFileError) as error:
+        if not wait and any(map(_is_held, _names(output, ledger))):
+            raise busy(output, now()) from error
+        raise
+
+
+def _names(output: Path, ledger: Path) -> list[Path]:
+    """The lock of the folder, and that of a ledger which lies elsewhere."""
+    names = [output / _LOCK]
+    if ledger.parent != output:
+        names.append(ledger.with_name(ledger.name + ".lock"))
+    return names
+
+
+def _is_held(name: Path) -> bool:
+    """Whether another run has this lock.  Makes nothing: a lock that is not there is nobody's."""
+    from filelock import FileLock, Timeout  # noqa: PLC0415  commands that look take no lock
+
+    try:
+        if name.exists():
+            with FileLock(name, timeout=0):
+                pass
+    except Timeout:
+        return True
+    except OSError:
+        pass  # it can't be told; what is wrong can
+    return False
 
 
 def _unusable(output: Path, error: OSError) -> BatchgenError:

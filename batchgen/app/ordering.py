@@ -110,9 +110,11 @@ async def _opened(
 ) -> AsyncIterator[tuple[Place, Ledger]]:
     """The folder's ledger, locked, with the job file's jobs in it; the reports are rewritten after."""
     place = await asyncio.to_thread(resolve, path, options)
+    wait = options.wait_lock
     with Staging() as staging:
-        await asyncio.to_thread(load, place.job_file, staging, shard=place.shard)
-        async with lock.hold(place.output, place.ledger, wait=options.wait_lock, now=now):
+        with lock.busy_first(place.output, place.ledger, wait=wait, now=now):
+            await asyncio.to_thread(load, place.job_file, staging, shard=place.shard)
+        async with lock.hold(place.output, place.ledger, wait=wait, now=now):
             ledger = await asyncio.to_thread(_open, place, options, staging, now(), warn)
             try:
                 yield place, ledger

@@ -65,11 +65,13 @@ async def run(
     with Staging() as staging:
         mark = await asyncio.to_thread(mark_of, place, options)
         unchanged = await asyncio.to_thread(seems_read, place, mark)
+        wait = options.wait_lock
         try:
-            loaded = None if unchanged else await asyncio.to_thread(_load, this, staging)
+            with lock.busy_first(place.output, place.ledger, wait=wait, now=now):
+                loaded = None if unchanged else await asyncio.to_thread(_load, this, staging)
+                key = _key(this)
         except Interrupted:
             return _nothing_done(this)
-        key = _key(this)
         if loaded is not None and mark != await asyncio.to_thread(mark_of, place, options):
             mark = None  # the file was edited meanwhile: which of the two was read can't be told
         if loaded is not None and loaded.warnings:
@@ -82,7 +84,6 @@ async def run(
             this.warn(
                 f"{place.origin}: the API key travels there unencrypted, where anyone on the way can read it"
             )
-        wait = options.wait_lock
         async with lock.hold(place.output, place.ledger, wait=wait, now=now, give_up=this.stopper.asked):
             ledger, standing = await asyncio.to_thread(open_for, this, staging, mark, staged=not unchanged)
             try:

@@ -9,7 +9,7 @@ from typing import NoReturn
 import click
 
 from batchgen.app import ExitCode
-from batchgen.cli import screen, telling
+from batchgen.cli import screen, streams, telling
 from batchgen.cli.collector import spare_the_collector
 from batchgen.cli.commands import export, files, look, merge, orders, run, simulate
 from batchgen.cli.group import cli
@@ -31,6 +31,7 @@ for command in (
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
     if arguments is None:  # the process is this command's own
+        streams.secure()
         spare_the_collector()
     sys.exit(_code_of(arguments))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from batchgen.cli.streams import Sink
 from batchgen.errors import ConfigError
 from batchgen.model import Problem
 from batchgen.ports import Observer
@@ -87,15 +89,26 @@ def observers(look: Look) -> Iterator[list[Observer]]:
             stack.callback(lines.close)
             found.append(lines)
         if look.log_file is not None:
-            found.append(_log(look.log_file, stack))
+            found.append(stack.enter_context(_log(look.log_file)))
         yield found
 
 
-def _log(path: Path, stack: ExitStack) -> Observer:
+@contextmanager
+def _log(path: Path) -> Iterator[Observer]:
+    """The log file; one that does not take everything ends no run, and is told of once."""
     try:
-        file = stack.enter_context(path.open("a", encoding="utf-8"))
+        sink = Sink(path)
     except OSError as error:
         raise ConfigError(f"{path}: the log file can't be written: {error.strerror}") from error
-    log = PlainLines(file, verbosity=Verbosity.VERBOSE)
-    stack.callback(log.close)
-    return log
+    try:
+        with io.TextIOWrapper(sink, encoding="utf-8") as file:
+            log = PlainLines(file, verbosity=Verbosity.VERBOSE)
+            try:
+                yield log
+            finally:
+                log.close()
+    finally:
+        if sink.trouble is not None:
+            warn(
+                f"{path}: lines of the log file are lost, they could not be written: {sink.trouble.strerror}"
+            )

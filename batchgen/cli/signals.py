@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from batchgen.app import ExitCode, Stopper
@@ -19,7 +19,7 @@ _SHOW_CURSOR = b"\x1b[?25h"
 
 @contextmanager
 def heeded(stopper: Stopper) -> Iterator[None]:
-    """While this lasts signals ask the stopper.  A SIGHUP that was ignored by our parent stays ignored."""
+    """While this lasts signals ask the stopper."""
     loop = asyncio.get_running_loop()
     interrupts = 0
 
@@ -32,7 +32,7 @@ def heeded(stopper: Stopper) -> Iterator[None]:
             f"{number.name} received; again to stop at once" if interrupts else f"{number.name} received"
         )
 
-    heard = [number for number in _ASKING if signal.getsignal(number) is not signal.SIG_IGN]
+    heard = _heard()
     for number in heard:
         loop.add_signal_handler(number, ask, number)
     try:
@@ -52,7 +52,7 @@ def raised() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    heard = [number for number in _ASKING if signal.getsignal(number) is not signal.SIG_IGN]
+    heard = _heard()
     before = [(number, signal.signal(number, interrupt)) for number in heard]
     try:
         yield
@@ -61,10 +61,24 @@ def raised() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _heard() -> list[signal.Signals]:
+    """All of them, but for a SIGHUP that was ignored at the start: so ``nohup`` asks for it.
+
+    A shell lets what a script runs in the background ignore SIGINT too, unasked; but whoever sends one, or presses
+    Ctrl-C on the script, wants no more to be paid for.
+    """
+    return [
+        number
+        for number in _ASKING
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
+    ]
+
+
 def _end_at_once() -> None:
     """What is durable is in the ledger; a POST in the air is found there as ``submitting``."""
-    os.write(sys.stderr.fileno(), b"batchgen: interrupted; the same command carries on\n")
-    for stream in (sys.stdout, sys.stderr):
-        if stream.isatty():
-            os.write(stream.fileno(), _SHOW_CURSOR + b"\n")
+    with suppress(OSError, ValueError):  # whatever has become of the streams
+        os.write(sys.stderr.fileno(), b"batchgen: interrupted; the same command carries on\n")
+        for stream in (sys.stdout, sys.stderr):
+            if stream.isatty():
+                os.write(stream.fileno(), _SHOW_CURSOR + b"\n")
     os._exit(ExitCode.INTERRUPTED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from batchgen.simulator import Behaviour, Times
-from whole.house import House, tree, until
+from whole.house import KEY, House, tree, until
 
 FOX: list[dict[str, object]] = [{"id": "fox", "prompt": "A fox"}]
 
@@ -38,6 +38,54 @@ async def test_one_run_at_a_time(house: House) -> None:
     assert (await running.ended()).code == 0
     assert (await waiting.ended()).code == 0
     assert house.calls()["submit"] == 1
+
+
+async def test_a_run_that_holds_the_folder_goes_before_whatever_is_wrong(house: House) -> None:
+    """5 before 2: a key that is missing, a wrong job, a wrong setting; but not for one who would wait."""
+    house.sim.behaviour = Behaviour(times=Times(median=60.0, sigma=0.0))
+    house.write(FOX)
+    house.write([*FOX, {"prompt": "A fox", "duraton": 6}], "wrong.yaml")
+    house.write(FOX, "head.yaml", limits={"in_flite": 5})
+    wrong: list[tuple[list[str], str | None]] = [
+        (["jobs.yaml"], None),
+        (["collect", "jobs.yaml"], None),
+        (["wrong.yaml"], KEY),
+        (["head.yaml"], KEY),
+        (["retry", "wrong.yaml", "fox"], KEY),
+        (["adopt", "wrong.yaml", "fox", "1"], KEY),
+        (["dismiss", "wrong.yaml", "fox", "--reason", "x"], KEY),
+    ]
+    for words, key in wrong:
+        assert (await house.run(*words, key=key)).code == 2, words
+    assert not house.output.exists(), "nothing is made just to look"
+    running = await house.start("jobs.yaml")
+    await until(lambda: house.calls().get("query"), "a question")
+    for words, key in wrong:
+        ended = await house.run(*words, key=key)
+        assert (ended.code, words) == (5, words), ended.err
+        assert f"process {running.process.pid}, since " in ended.err
+    waiting = await house.run("jobs.yaml", "--wait-lock", "1m", key=None)
+    assert waiting.code == 2
+    assert "no API key" in waiting.err
+    unreadable = await house.run("nope.yaml")
+    assert unreadable.code == 2, "it names no folder"
+    house.later(120)
+    assert (await running.ended()).code == 0
+    for words, key in wrong:
+        assert (await house.run(*words, key=key)).code == 2, words
+    assert house.calls()["submit"] == 1
+
+
+async def test_a_ledger_elsewhere_that_is_held_goes_before_too(house: House) -> None:
+    """Its lock lies beside it."""
+    house.sim.behaviour = Behaviour(times=Times(median=60.0, sigma=0.0))
+    house.write(FOX, ledger="ours.sqlite3")
+    running = await house.start("jobs.yaml")
+    await until(lambda: house.calls().get("query"), "a question")
+    assert (await house.run("jobs.yaml", "-o", "other", key=None)).code == 5
+    assert not (house.folder / "other").exists()
+    house.later(120)
+    assert (await running.ended()).code == 0
 
 
 async def test_a_killed_run_holds_no_folder(house: House) -> None:

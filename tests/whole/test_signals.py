@@ -135,6 +135,23 @@ async def test_a_hangup_that_was_ignored_stays_ignored(house: House) -> None:
     house.check_clips(1)
 
 
+def _ignore_interrupt() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+async def test_an_interrupt_is_heeded_in_the_background_of_a_script(house: House) -> None:
+    """A shell has it ignored there; whoever sends it wants the spending to end all the same."""
+    house.sim.behaviour = Behaviour(times=Times(median=30.0, sigma=0.0))
+    house.write([{"id": "fox", "prompt": "A fox"}])
+    running = await house.start("jobs.yaml", before=_ignore_interrupt)
+    await until(lambda: len(house.sim.tasks) == 1, "a task")
+    running.send(signal.SIGINT)
+    ended = await running.ended(SIGNAL_BOUND)
+    assert ended.code == 4, ended.err
+    assert "SIGINT received" in ended.err
+    assert house.statuses() == {"submitted": 1}
+
+
 async def test_a_signal_during_start_up_ends_before_anything_is_sent(house: House) -> None:
     """While the job file is still being read: nothing sent, nothing wrong said, exit 4."""
     jobs = [{"id": f"j{n}", "prompt": f"A fox runs through the snow, number {n}"} for n in range(20_000)]
