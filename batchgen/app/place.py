@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+from batchgen import names
 from batchgen.app.lasting import Lasting, edition, last_run
 from batchgen.app.options import Options
 from batchgen.download.places import absolute
@@ -74,7 +75,8 @@ def resolve(path: Path, options: Options, starts: date | None = None) -> Place:
     base_url = options.base_url or settings.service.base_url
     if options.base_url is not None:  # the job file's own was looked at with the rest of the file
         _refuse_clear_text(base_url, allow_http=settings.service.allow_http)
-    name = os.path.relpath(path.absolute(), output)
+    name = as_text(os.path.relpath(path.absolute(), output))
+    as_text(os.path.relpath(output, ledger.parent))
     last = last_run(ledger, name) if settings.edition or job_file.table else Lasting()
     recalled = bool(job_file.table and last.given and not options.defaults)
     if recalled:
@@ -99,11 +101,25 @@ def resolve(path: Path, options: Options, starts: date | None = None) -> Place:
 
 
 def _stands(path: Path) -> bool:
-    """Whether anything is there.  Raises ConfigError when nothing can be: a name too long, links in a circle."""
+    """Whether anything is there.
+
+    Raises ConfigError when nothing can be: letters that names can't have, a name too long, links in a circle.
+    """
+    if not names.can_name(str(path)):
+        raise ConfigError(
+            f"{path}: no file can have this name: the encoding of this locale is {names.ENCODING}; {names.REMEDY}"
+        )
     try:
         return path.exists()
     except OSError as error:
         raise ConfigError(f"{path}: this path can't be used: {error.strerror}") from error
+
+
+def as_text(path: str) -> str:
+    """A path that the ledger is to keep.  Raises ConfigError when it is none that can be written down."""
+    if not names.is_text(path):
+        raise ConfigError(f"{path}: this path can't be written down: {names.NO_TEXT}; {names.RENAME}")
+    return path
 
 
 def _refuse_clear_text(base_url: str, *, allow_http: bool) -> None:
