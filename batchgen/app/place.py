@@ -13,7 +13,7 @@ from batchgen.app.options import Options
 from batchgen.download.places import absolute
 from batchgen.errors import ConfigError
 from batchgen.hailuo import normal_origin
-from batchgen.jobfile import CLEAR_TEXT, JobFile, is_clear_text, open_job_file
+from batchgen.jobfile import CLEAR_TEXT, JobFile, is_clear_text, open_job_file, parse_base_url
 from batchgen.ledger.portions import Shard
 from batchgen.settings import Settings
 
@@ -74,7 +74,7 @@ def resolve(path: Path, options: Options, starts: date | None = None) -> Place:
         ledger = output / LEDGER
     base_url = options.base_url or settings.service.base_url
     if options.base_url is not None:  # the job file's own was looked at with the rest of the file
-        _refuse_clear_text(base_url, allow_http=settings.service.allow_http)
+        _refuse_address(base_url, allow_http=settings.service.allow_http)
     name = as_text(os.path.relpath(path.absolute(), output))
     as_text(os.path.relpath(output, ledger.parent))
     last = last_run(ledger, name) if settings.edition or job_file.table else Lasting()
@@ -122,7 +122,12 @@ def as_text(path: str) -> str:
     return path
 
 
-def _refuse_clear_text(base_url: str, *, allow_http: bool) -> None:
+def _refuse_address(base_url: str, *, allow_http: bool) -> None:
+    """Raise ConfigError for what would be refused in the job file: a script gives it as it likes."""
+    try:
+        parse_base_url(base_url)
+    except ValueError as error:
+        raise ConfigError(f"the service's base URL is refused: {error}") from None
     if is_clear_text(base_url) and not allow_http:
         raise ConfigError(
             f"{normal_origin(base_url)}: {CLEAR_TEXT}; write https://, or, in a network that you trust with the "

@@ -54,6 +54,13 @@ def test_a_deadline_needs_a_time_zone() -> None:
         batchgen.Options(deadline=datetime(2026, 7, 1, 6))  # noqa: DTZ001  that is the point
 
 
+@pytest.mark.parametrize("url", ["https://a..b", "ftp://a.b", "https://u@a.b"])
+def test_an_address_that_a_job_file_may_not_have(tmp_path: Path, url: str) -> None:
+    """A script may not give it either."""
+    with pytest.raises(batchgen.ConfigError, match="base URL is refused"):
+        resolve(jobs(tmp_path), batchgen.Options(base_url=url))
+
+
 @pytest.mark.parametrize(("number", "of"), [(0, 3), (4, 3), (1, 0), (-1, 3)])
 def test_a_shard_is_one_of_its_number(number: int, of: int) -> None:
     """As on the command line."""

@@ -145,6 +145,7 @@ BAD_USE: list[tuple[list[str], str]] = [
     (["jobs.yaml", "--on-unknown", "forget"], "--on-unknown"),
     (["jobs.yaml", "--base-url", "http://example.com"], "unprotected"),
     (["jobs.yaml", "--base-url", "ftp://example.com"], "https"),
+    (["check", "jobs.yaml", "--base-url", "https://a..b"], "cannot exist"),
     (["jobs.yaml", "--no-such-option"], "No such option"),
     (["jobs.yaml", "--api-key-file", "nowhere"], "key file"),
     (["collect", "jobs.yaml", "--max-clips", "1"], "No such option"),
