@@ -18,6 +18,7 @@ FLOORS = {
     "errors": 0,
     "ports": 0,
     "settings": 0,
+    "names": 0,
     "jobfile": 1,
     "polling": 1,
     "pace": 1,

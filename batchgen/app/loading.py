@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from batchgen import names
 from batchgen.errors import JobFileError
 from batchgen.jobfile import JobFile, edition_on, open_job_file
 from batchgen.jobfile.mixtures import Mixtures
@@ -43,7 +44,7 @@ def load(
     mixtures = Mixtures()
     for problem in job_file.problems:
         (warnings if problem.warning else problems).add(problem)
-    for entry in job_file.entries():
+    for entry in _nameable(job_file.entries()):
         if stopped():
             raise Interrupted
         if isinstance(entry, Problem):
@@ -57,6 +58,25 @@ def load(
         raise JobFileError(problems.sorted(job_file))
     elsewhere = 0 if shard is None else staging.keep(shard.has)
     return Loaded(jobs=len(staging), elsewhere=elsewhere, warnings=warnings.sorted(job_file))
+
+
+def _nameable(entries: Iterator[Job | Problem]) -> Iterator[Job | Problem]:
+    """The entries, with a problem for each job that would be paid for and then have a name that no file can have."""
+    return entries if names.TAKES_ALL else map(_or_problem, entries)
+
+
+def _or_problem(entry: Job | Problem) -> Job | Problem:
+    if isinstance(entry, Problem):
+        return entry
+    name = entry.filename or f"{entry.id}.mp4"
+    if names.can_name(entry.id + name):  # partial files and superseded clips are named after the id
+        return entry
+    return Problem(
+        source=entry.source,
+        job=entry.id,
+        message=f"no file can have the name of its clip, `{name}`: the encoding of this locale is {names.ENCODING}",
+        remedy=names.REMEDY,
+    )
 
 
 def read_jobs(path: str | Path) -> Iterator[Job]:

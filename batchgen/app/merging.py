@@ -18,7 +18,7 @@ from pathlib import Path
 
 from batchgen.app import lock
 from batchgen.app.folder import MERGED_INTO, refuse_unusable
-from batchgen.app.place import LEDGER, SIMULATED
+from batchgen.app.place import LEDGER, SIMULATED, as_text
 from batchgen.app.reusing import settle_unfinished
 from batchgen.download.places import absolute, inside
 from batchgen.download.transplant import transplant
@@ -79,6 +79,7 @@ def _absolute(folder: Path, *, simulate: bool) -> Path:
 
 def _refuse(sources: Sequence[Path], output: Path) -> None:
     for source in sources:
+        as_text(os.path.relpath(source, output))
         if not (source / LEDGER).is_file():
             raise ConfigError(f"{source}: there is no {LEDGER} here: merge takes output folders of batchgen")
         if source.resolve().is_relative_to(output.resolve()) or output.resolve().is_relative_to(

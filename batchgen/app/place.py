@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+from batchgen import names
 from batchgen.app.lasting import Lasting, edition, last_run
 from batchgen.app.options import Options
 from batchgen.download.places import absolute
 from batchgen.errors import ConfigError
 from batchgen.hailuo import normal_origin
-from batchgen.jobfile import CLEAR_TEXT, JobFile, is_clear_text, open_job_file
+from batchgen.jobfile import CLEAR_TEXT, JobFile, is_clear_text, open_job_file, parse_base_url
 from batchgen.ledger.portions import Shard
 from batchgen.settings import Settings
 
@@ -57,7 +58,7 @@ def resolve(path: Path, options: Options, starts: date | None = None) -> Place:
     ``starts``: the local day on which a run starts; without it the edition is that of the last run.
     """
     job_file = open_job_file(path, allow_http=options.allow_http, given=options.defaults)
-    settings = options.applied_to(job_file.settings)
+    settings = options.applied_to(job_file.settings, paced=job_file.paced)
     home = path.absolute().parent
     output = absolute(options.output or home / settings.output)
     ledger = home / settings.ledger if settings.ledger else output / LEDGER
@@ -73,8 +74,9 @@ def resolve(path: Path, options: Options, starts: date | None = None) -> Place:
         ledger = output / LEDGER
     base_url = options.base_url or settings.service.base_url
     if options.base_url is not None:  # the job file's own was looked at with the rest of the file
-        _refuse_clear_text(base_url, allow_http=settings.service.allow_http)
-    name = os.path.relpath(path.absolute(), output)
+        _refuse_address(base_url, allow_http=settings.service.allow_http)
+    name = as_text(os.path.relpath(path.absolute(), output))
+    as_text(os.path.relpath(output, ledger.parent))
     last = last_run(ledger, name) if settings.edition or job_file.table else Lasting()
     recalled = bool(job_file.table and last.given and not options.defaults)
     if recalled:
@@ -99,14 +101,33 @@ def resolve(path: Path, options: Options, starts: date | None = None) -> Place:
 
 
 def _stands(path: Path) -> bool:
-    """Whether anything is there.  Raises ConfigError when nothing can be: a name too long, links in a circle."""
+    """Whether anything is there.
+
+    Raises ConfigError when nothing can be: letters that names can't have, a name too long, links in a circle.
+    """
+    if not names.can_name(str(path)):
+        raise ConfigError(
+            f"{path}: no file can have this name: the encoding of this locale is {names.ENCODING}; {names.REMEDY}"
+        )
     try:
         return path.exists()
     except OSError as error:
         raise ConfigError(f"{path}: this path can't be used: {error.strerror}") from error
 
 
-def _refuse_clear_text(base_url: str, *, allow_http: bool) -> None:
+def as_text(path: str) -> str:
+    """A path that the ledger is to keep.  Raises ConfigError when it is none that can be written down."""
+    if not names.is_text(path):
+        raise ConfigError(f"{path}: this path can't be written down: {names.NO_TEXT}; {names.RENAME}")
+    return path
+
+
+def _refuse_address(base_url: str, *, allow_http: bool) -> None:
+    """Raise ConfigError for what would be refused in the job file: a script gives it as it likes."""
+    try:
+        parse_base_url(base_url)
+    except ValueError as error:
+        raise ConfigError(f"the service's base URL is refused: {error}") from None
     if is_clear_text(base_url) and not allow_http:
         raise ConfigError(
             f"{normal_origin(base_url)}: {CLEAR_TEXT}; write https://, or, in a network that you trust with the "

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from batchgen.app.folder import has_size
-from batchgen.app.place import LEDGER, SIMULATED, Place
+from batchgen.app.place import LEDGER, SIMULATED, Place, as_text
 from batchgen.app.rebuilding import ACCOUNT
 from batchgen.download.places import absolute, inside
 from batchgen.download.store import is_clip
@@ -79,6 +79,7 @@ def source_of(folder: Path, place: Place) -> Source:
         )
     if output.resolve() == place.output.resolve():
         raise ConfigError(f"{output}: --reuse-from names the output folder itself")
+    as_text(os.path.relpath(output, place.output))  # each clip that is taken says from where
     return Source(output=output, ledger=output / LEDGER)
 
 

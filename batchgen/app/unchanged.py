@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from batchgen import __version__
+from batchgen import __version__, names
 from batchgen.app.options import Options
 from batchgen.app.place import Place
 from batchgen.ledger.marks import seems_marked
@@ -36,6 +36,8 @@ def mark_of(place: Place, options: Options) -> str | None:
     """Everything that the jobs depend on, as a hash; ``None`` where the file's bytes don't tell all.  Blocks."""
     if place.job_file.problems or place.shard is not None or options.selection or options.rebuild_ledger:
         return None
+    if not names.TAKES_ALL:
+        return None  # it may have been read in a locale that has more names
     told = f"{__version__}\0{place.job_file.path}\0{place.job_file.edition}\0{place.lasting}\0"
     mark, end = hashlib.sha256(told.encode()), b""
     try:

@@ -11,6 +11,7 @@ from typing import Any, TypedDict, TypeVar
 
 import click
 
+from batchgen import names
 from batchgen.app.deadline import parse_deadline
 from batchgen.app.this_run import utc_now
 from batchgen.jobfile import parse_amount, parse_base_url, parse_duration
@@ -55,6 +56,18 @@ class Given(TypedDict, total=False):
     accept_new: bool
     dry_run: bool
     verify: bool
+
+
+class Text(click.ParamType[str]):
+    """A text that is looked up in the ledger or kept there; only paths may have any bytes."""
+
+    name = "text"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text, or click's error."""
+        if not names.is_text(str(value)):
+            self.fail(names.NO_TEXT, param, ctx)
+        return str(value)
 
 
 class Duration(click.ParamType[float]):
@@ -218,7 +231,11 @@ _EVERYWHERE = (
 
 _SELECTING = (
     click.option(
-        "--only", metavar="ID|GLOB", multiple=True, help="Only the jobs of these ids; may be repeated."
+        "--only",
+        metavar="ID|GLOB",
+        type=Text(),
+        multiple=True,
+        help="Only the jobs of these ids; may be repeated.",
     ),
     click.option(
         "--where",

@@ -75,7 +75,11 @@ async def to_its_end(work: Awaitable[T]) -> T:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn errors of the operating system into DiskFull and DownloadError that name the file."""
+    """Turn errors of the operating system into DiskFull and DownloadError that name the file.
+
+    So too a name that its encoding lacks: that is told before anything is paid for, and what slips through must
+    harm no other clip.
+    """
     try:
         yield
     except OSError as error:
@@ -83,6 +87,8 @@ def disk_errors(path: Path) -> Iterator[None]:
         if error.errno in _NO_ROOM:
             raise DiskFull(f"{path}: {reason}") from error
         raise DownloadError(f"{path}: {reason}") from error
+    except UnicodeError as error:
+        raise DownloadError(f"{path}: no file can have this name here: {error}") from error
 
 
 def kind_of(path: Path) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from batchgen import names
 from batchgen.errors import JobFileError
 from batchgen.jobfile.alone import table_entry
 from batchgen.jobfile.entries import EntryReader
@@ -35,6 +36,7 @@ class JobFile:
     defaults: Values
     stamp: Stamp
     filename: Template | None = None
+    paced: bool = False  # whether the pace of submissions is the file's own word, and not the default
     edition: str | None = None  # of the jobs; the one who opens the file knows the day
     loader: type[Any] | None = None
     spooled: SpooledInput = field(default_factory=SpooledInput)
@@ -106,12 +108,17 @@ def open_job_file(
     ``loader`` is one of PyYAML's, the fastest there is by default.  ``allow_http``: the user said elsewhere
     that the key may travel unencrypted.
     """
+    if not names.is_text(str(path)):  # it stands in every job's source
+        raise _unreadable(path, [Flaw(line=1, column=1, message=_NO_TEXT, remedy=names.RENAME)])
     if path.suffix.lower() in KINDS:
         return _open_table(path, given)
     if given:
         source = Source(file=str(path), line=1)
         raise JobFileError((Problem(source=source, message=_OWN_DEFAULTS, remedy=_WRITE_THEM),))
     return _open_yaml(path, loader, allow_http=allow_http)
+
+
+_NO_TEXT = f"the file has a path that can't be written down: {names.NO_TEXT}"
 
 
 def _open_yaml(path: Path, loader: type[Any] | None, *, allow_http: bool) -> JobFile:
@@ -135,6 +142,7 @@ def _open_yaml(path: Path, loader: type[Any] | None, *, allow_http: bool) -> Job
         defaults=head.defaults,
         stamp=stamp,
         filename=head.filename,
+        paced=head.paced,
         loader=loader,
     )
 

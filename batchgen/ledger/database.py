@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from batchgen import names
 from batchgen.errors import DiskFull, LedgerError, LedgerNotWritable
 from batchgen.ledger import opening, queries
 from batchgen.ledger.anchor import Anchor
@@ -84,6 +85,8 @@ class Ledger:
             ledger = cls(opening.connect_checked(path), path)
             try:
                 ledger._settle_log(there=has_log)
+                if not names.TAKES_ALL:
+                    ledger._refuse_unnameable()
                 if origin is not None:
                     ledger._settle_origin(origin, switch=switch, visit=visit)
             except BaseException:
@@ -147,6 +150,17 @@ class Ledger:
                     self.path, f"its newest changes stood in {self.path.name}-wal, which is gone"
                 )
             make_whole(self._connection)
+
+    def _refuse_unnameable(self) -> None:
+        """Refuse clips that were ordered where their names were possible: here they could not even be looked for."""
+        odd = self.ask(
+            lambda db: next((name for name in queries.clip_names(db) if not names.can_name(name)), None)
+        )
+        if odd is not None:
+            raise LedgerError(
+                f"{self.path}: the ledger has a clip with a name that no file can have here, {odd}: the encoding of "
+                f"this locale is {names.ENCODING}; {names.REMEDY}"
+            )
 
     def _settle_origin(self, origin: str, *, switch: bool, visit: bool) -> None:
         known = self.fact("origin")

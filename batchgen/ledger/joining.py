@@ -42,7 +42,7 @@ def join(connection: sqlite3.Connection, parts: Sequence[Part], output: Path) ->
     fanned = False
     with _without_rules(connection):
         for number, part in enumerate(parts):
-            connection.execute("ATTACH ? AS part", (str(part.ledger),))
+            connection.execute("ATTACH ? AS part", (os.fsencode(part.ledger),))  # see reconcile
             try:
                 with transaction(connection):
                     _refuse_clashes(connection, part, parts[:number], ends)

@@ -297,6 +297,14 @@ def stored(db: sqlite3.Connection) -> Iterator[Stored]:
         last = rows[-1]["key"]
 
 
+def clip_names(db: sqlite3.Connection) -> Iterator[str]:
+    """What the clips that were ordered are named after: their jobs' ids, and the paths that they have or had."""
+    for id_, file, other in db.execute(
+        "SELECT jobs.id, jobs.file, s.file FROM jobs JOIN submissions AS s ON s.job = jobs.key ORDER BY s.key"
+    ):
+        yield from filter(None, (id_, file, other))
+
+
 def last_answer(db: sqlite3.Connection, origin: str, key_print: str) -> datetime | None:
     """When this service last said something certain of a task of this account."""
     row = db.execute(

@@ -6,6 +6,7 @@ same brake.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,8 @@ def reconcile(
     Raises JobFileError when another job file claims an id, Braked unless ``accept_new``, LedgerNotWritable; then
     nothing has changed but that this file has the jobs of one that is gone.
     """
-    connection.execute("ATTACH ? AS staged", (str(staged),))
+    # As bytes: SQLite would look for the letters of a path in UTF-8, whatever the encoding of file names is.
+    connection.execute("ATTACH ? AS staged", (os.fsencode(staged),))
     try:
         with transaction(connection):
             _take_over_orphans(connection, job_file, exists)

@@ -446,3 +446,11 @@ async def test_who_is_cancelled_leaves_when_it_is_done() -> None:
         type(None),
     ]
     assert done == ["a", "b", "c"]
+
+
+async def test_a_name_that_the_system_can_not_have_is_this_clips_trouble(folder: Folder) -> None:
+    """It is told beforehand; should one slip through, it harms no other clip."""
+    with pytest.raises(DownloadError, match="no file can have this name here"):
+        await folder.put("videos/\ud800.mp4")
+    with pytest.raises(DownloadError, match="no file can have this name here"), disk.disk_errors(folder.root):
+        disk.remove(folder.root / "\ud800.mp4.part")

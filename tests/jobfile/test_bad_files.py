@@ -154,6 +154,7 @@ BAD: list[tuple[str | bytes, int, int, str | None, str, str]] = [
     ("service: {base_url: 'ftp://example.com'}\n" + X, 1, 21, None, "https://", "https://www.dmxapi.cn"),
     ("service: {base_url: 'https://a.cn?x=1'}\n" + X, 1, 21, None, "no query", "https://"),
     ("service: {base_url: 'https://'}\n" + X, 1, 21, None, "no host", "https://"),
+    ("service: {base_url: 'https://a..b'}\n" + X, 1, 21, None, "cannot exist", "https://"),
     # the budget
     ("budget: 500\n" + X, 1, 9, None, "`budget` must be a mapping of keys", "key: value"),
     ("matrix: {a: [b]}\n" + X, 1, 1, None, 'no key "matrix": it is one of a job', "into a job below `jobs:`"),

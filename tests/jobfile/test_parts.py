@@ -161,6 +161,10 @@ def test_what_is_no_amount_is_told_with_the_form(text: str) -> None:
         "http://127.9.9.9",
         "http://[::1]:8080",
         "http://localhost",
+        "https://a.b.",
+        "https://日本.cn",
+        "https://my_host/v",
+        "https://" + "a" * 63 + ".cn",
     ],
 )
 def test_good_addresses_lose_only_their_last_slash(text: str) -> None:
@@ -187,10 +191,15 @@ def test_good_addresses_lose_only_their_last_slash(text: str) -> None:
         "https://a.cn\n",
         "https://a.cn\\@b.cn",
         "https://[::1",
+        "https://a..b",
+        "https://a.b..",
+        "https://.a:80/v",
+        "https://日..cn",
+        "https://" + "a" * 64 + ".cn",
     ],
 )
 def test_other_addresses_are_refused(text: str) -> None:
-    """No user, query, fragment or odd character."""
+    """No user, query, fragment or odd character, and no host that no name server can be asked for."""
     with pytest.raises(ValueError, match=r".+") as told:
         parse_base_url(text)
     assert len(text) < 14 or text not in str(told.value)

@@ -25,7 +25,9 @@ from batchgen.reports.terminal import clean
 @click.option("--regenerate-changed", is_flag=True, help="Plan as a run with this option would.")
 @click.option("--accept-new", is_flag=True, help="Plan as a run with this option would.")
 @click.option("--verify", is_flag=True, help="Read every stored clip and compare its hash with the ledger.")
-@click.option("--show", metavar="ID", help="Print the exact body that would be sent for this job.")
+@click.option(
+    "--show", metavar="ID", type=params.Text(), help="Print the exact body that would be sent for this job."
+)
 def check(job_file: Path, show: str | None, **given: Unpack[params.Given]) -> int:
     """Validate everything, show the plan and the cost; send and write nothing."""
     return plan_only(job_file, given, show=show)

@@ -17,7 +17,7 @@ from batchgen.reports.terminal import clean
 
 @click.command()
 @params.JOB_FILE
-@click.argument("ids", metavar="[ID ...]", nargs=-1)
+@click.argument("ids", metavar="[ID ...]", type=params.Text(), nargs=-1)
 @params.everywhere
 @params.selecting
 @params.locking
@@ -45,7 +45,7 @@ def retry(
 
 @click.command()
 @params.JOB_FILE
-@click.argument("id_", metavar="ID")
+@click.argument("id_", metavar="ID", type=params.Text())
 @click.argument("task_id", metavar="TASK_ID")
 @params.everywhere
 @params.locking
@@ -62,11 +62,13 @@ def adopt(job_file: Path, id_: str, task_id: str, **given: Unpack[params.Given])
 
 @click.command()
 @params.JOB_FILE
-@click.argument("ids", metavar="[ID ...]", nargs=-1)
+@click.argument("ids", metavar="[ID ...]", type=params.Text(), nargs=-1)
 @params.everywhere
 @params.selecting
 @params.locking
-@click.option("--reason", metavar="TEXT", required=True, help="Why; it stands in the manifest.")
+@click.option(
+    "--reason", metavar="TEXT", type=params.Text(), required=True, help="Why; it stands in the manifest."
+)
 def dismiss(job_file: Path, ids: tuple[str, ...], reason: str, **given: Unpack[params.Given]) -> int:
     """Settle failed, unknown or held jobs for good."""
     number = asked.blocking(

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple
 
+from batchgen import names
 from batchgen.jobfile.flaws import Wrong, did_you_mean, listed, shown
 from batchgen.jobfile.source_kinds import STANDARD_INPUT
 from batchgen.jobfile.tables.delimited import Delimited
@@ -72,12 +73,17 @@ def find_tables(text: str, home: Path, spooled: SpooledInput) -> list[Found]:
 
 def _matching(text: str, home: Path) -> list[Found]:
     path = home / text
+    if not names.can_name(text):
+        raise Wrong(
+            f"has letters that no name has here: the encoding of this locale is {names.ENCODING}",
+            names.REMEDY,
+        )
     if path.is_dir():
         raise Wrong(f"names a folder: {path}", f"write a pattern, such as `{Path(text) / '*.csv'}`")
     if not glob.has_magic(text) or path.exists():
         return [_found(path)]
-    names = sorted(glob.glob(text, root_dir=home, recursive=True))  # noqa: PTH207  it takes absolute ones too
-    found = [_found(home / name) for name in names if not (home / name).is_dir()]
+    matching = sorted(glob.glob(text, root_dir=home, recursive=True))  # noqa: PTH207  it takes absolute ones too
+    found = [_found(home / name) for name in matching if not (home / name).is_dir()]
     if not found:
         raise Wrong(f"matches no file: {shown(text)}", _others(path.parent))
     if len(found) > MAX_FILES:
@@ -92,6 +98,8 @@ def _found(path: Path) -> Found:
     if kind not in KINDS:
         remedy = "tables are " + listed([f"`{known}`" for known in KINDS])
         raise Wrong(f"names a file of a kind that is no table: {path}", remedy)
+    if not names.is_text(str(path)):  # it stands in the source of every job
+        raise Wrong(f"names {path}: {names.NO_TEXT}", names.RENAME)
     return Found(path, str(path), kind)
 
 
@@ -100,10 +108,10 @@ def _neighbour(path: Path) -> str:
 
 
 def _others(folder: Path) -> str:
-    names = _tables_in(folder)
+    tables = _tables_in(folder)
     there = (
-        f"there: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}"
-        if names
+        f"there: {', '.join(tables[:5])}{' …' if len(tables) > 5 else ''}"
+        if tables
         else "there are no tables there"
     )
     return f"paths are relative to the job file; {there}"
