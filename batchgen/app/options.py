@@ -57,19 +57,19 @@ class Options:
         """Which jobs the command is about."""
         return Selection(only=self.only, where=self.where, sample=self.sample)
 
-    def applied_to(self, settings: Settings, *, paced: bool) -> Settings:
-        """The settings with what these options overrule.  ``paced``: the job file names a pace of submissions."""
+    def applied_to(self, settings: Settings) -> Settings:
+        """The settings with what these options overrule."""
         return replace(
             settings,
             service=replace(settings.service, allow_http=self.allow_http or settings.service.allow_http),
-            limits=self._limits(settings.limits, paced=paced),
+            limits=self._limits(settings.limits),
             on_unknown=self.on_unknown or settings.on_unknown,
             budget=with_run_limits(settings.budget, self.max_cost, self.max_clips),
         )
 
-    def _limits(self, limits: Limits, *, paced: bool) -> Limits:
-        """The default pace is for accounts, and a simulated service has none; a pace that is named is meant."""
-        pace = limits.submits_per_minute if paced or not self.simulate else None
+    def _limits(self, limits: Limits) -> Limits:
+        """A simulated service has no account whose pace would have to be kept."""
+        pace = None if self.simulate else limits.submits_per_minute
         return replace(
             limits,
             in_flight=self.in_flight or limits.in_flight,

@@ -58,7 +58,7 @@ def resolve(path: Path, options: Options, starts: date | None = None) -> Place:
     ``starts``: the local day on which a run starts; without it the edition is that of the last run.
     """
     job_file = open_job_file(path, allow_http=options.allow_http, given=options.defaults)
-    settings = options.applied_to(job_file.settings, paced=job_file.paced)
+    settings = options.applied_to(job_file.settings)
     home = path.absolute().parent
     output = absolute(options.output or home / settings.output)
     ledger = home / settings.ledger if settings.ledger else output / LEDGER

@@ -28,7 +28,6 @@ class Head:
     settings: Settings = field(default_factory=Settings)
     defaults: Values = field(default_factory=dict)
     filename: Template | None = None
-    paced: bool = False  # names a pace of submissions itself, be it none
     flaws: list[Flaw] = field(default_factory=list)
 
 
@@ -62,7 +61,6 @@ def read_head(pairs: Iterable[tuple[Scalar | Node, Node | None]], *, allow_http:
         settings=_settings(values),
         defaults=values.get("defaults", {}),
         filename=values.get("filename"),
-        paced="submits_per_minute" in values.get("limits", {}),
         flaws=flaws,
     )
 

@@ -36,7 +36,6 @@ class JobFile:
     defaults: Values
     stamp: Stamp
     filename: Template | None = None
-    paced: bool = False  # whether the pace of submissions is the file's own word, and not the default
     edition: str | None = None  # of the jobs; the one who opens the file knows the day
     loader: type[Any] | None = None
     spooled: SpooledInput = field(default_factory=SpooledInput)
@@ -142,7 +141,6 @@ def _open_yaml(path: Path, loader: type[Any] | None, *, allow_http: bool) -> Job
         defaults=head.defaults,
         stamp=stamp,
         filename=head.filename,
-        paced=head.paced,
         loader=loader,
     )
 

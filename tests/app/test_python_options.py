@@ -10,8 +10,6 @@ import yaml
 from whole.house import QUICK
 
 import batchgen
-from batchgen.app.place import resolve
-from batchgen.settings import Limits
 from batchgen.simulator import Simulator
 
 
@@ -66,28 +64,3 @@ def test_a_shard_is_one_of_its_number(number: int, of: int) -> None:
     """As on the command line."""
     with pytest.raises(ValueError, match="is no part"):
         batchgen.Shard(number=number, of=of)
-
-
-@pytest.mark.parametrize("simulate", [True, False])
-@pytest.mark.parametrize("said", [None, 7])
-@pytest.mark.parametrize(("named", "of_file"), [("", None), ("null", None), ("3", 3), ("20", 20)])
-def test_whose_word_the_pace_of_submissions_is(
-    tmp_path: Path, named: str, of_file: int | None, said: int | None, *, simulate: bool
-) -> None:
-    """The command line beats the job file, the job file the default; only the default is none for simulated clips."""
-    path = tmp_path / "jobs.yaml"
-    limits = f"limits: {{submits_per_minute: {named}}}\n" if named else "limits:\n"
-    path.write_text(f"{limits}jobs: [{{prompt: x}}]\n", "utf-8")
-    options = batchgen.Options(simulate=simulate, submits_per_minute=said)
-    default = None if simulate else Limits().submits_per_minute
-    expected = said or (of_file if named else default)
-    assert resolve(path, options).settings.limits.submits_per_minute == expected
-
-
-@pytest.mark.parametrize("simulate", [True, False])
-def test_a_table_alone_names_no_pace(tmp_path: Path, *, simulate: bool) -> None:
-    """The default, which simulated clips do without."""
-    path = tmp_path / "prompts.txt"
-    path.write_text("A fox\n", "utf-8")
-    pace = resolve(path, batchgen.Options(simulate=simulate)).settings.limits.submits_per_minute
-    assert pace == (None if simulate else Limits().submits_per_minute)

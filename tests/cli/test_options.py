@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections import Counter
 
 import pytest
 from whole.house import QUICK, Ended, House, until
@@ -239,16 +238,6 @@ async def test_a_deadline_leaves_the_rest_for_the_next_run(house: House) -> None
     wrong = await house.run("jobs.yaml", "--deadline", "25:00")
     assert wrong.code == 2
     assert "06:00" in wrong.err
-
-
-async def test_simulated_clips_are_submitted_at_the_pace_that_the_job_file_names(house: House) -> None:
-    """So that a night can be tried as it will be; no other one is kept."""
-    limits = {"submits_per_minute": 2, "min_free_bytes": 0}
-    house.write([{"id": f"fox{n}", "prompt": f"Fox {n}"} for n in range(6)], limits=limits)
-    command = ["jobs.yaml", "--simulate", "--deadline", "1s", "--drain", "0s"]
-    assert (await house.run(*command, service=False, key=None)).code == 4
-    rows = house.rows(house.output / "simulated")
-    assert Counter(row["status"] for row in rows) == {"submitted": 2, "pending": 4}
 
 
 @pytest.mark.parametrize("command", ["run", "check", "status", "collect"])
