@@ -10,6 +10,7 @@ import yaml
 from whole.house import QUICK
 
 import batchgen
+from batchgen.app.place import resolve
 from batchgen.simulator import Simulator
 
 
