@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.pace import LIMIT_CEILING, WINDOW, Slots, SubmissionPace, Window, full_jitter
+from batchgen.pace import LIMIT_CEILING, WINDOW, QuestionLimit, Slots, SubmissionPace, Window, full_jitter
 
 # --- the window ------------------------------------------------------------------------------------------
 
@@ -360,3 +360,26 @@ def test_a_lowered_limit_is_obeyed() -> None:
     world.run(raise_at=500.0, raise_to=8)
     late = [moment for moment in world.refusals if moment > 560.0]
     assert len(late) * 20 <= len([moment for moment in world.left if moment > 560.0])
+
+
+def test_a_limit_on_questions_is_met_less_and_less_often() -> None:
+    """Refusals in a row double the pause, to a minute at most, until one is answered; the service's word beats it."""
+    limit, now = QuestionLimit(), 0.0
+    waits = []
+    for _ in range(8):
+        wait = limit.met(now, now, None, 0.999999)
+        waits.append(round(wait))
+        now += wait
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert limit.met(now, now, 7.0, 0.999999) == 7.0
+    limit.answered()
+    assert round(limit.met(now, now, None, 0.999999)) == 1
+
+
+def test_questions_that_had_left_together_meet_one_limit() -> None:
+    """Those that left before the last refusal say no more than it did, unless they name a time."""
+    limit = QuestionLimit()
+    assert limit.met(0.0, 1.0, None, 0.5) == 0.5
+    assert limit.met(0.5, 1.1, None, 0.5) == 0.0
+    assert limit.met(0.5, 1.2, 9.0, 0.5) == 9.0
+    assert limit.met(2.0, 2.1, None, 0.5) == 1.0

@@ -28,7 +28,7 @@ from batchgen.errors import (
     Transient,
 )
 from batchgen.model import Charged, Clip, Fault, Links, Placement, Stage, Status, Submission
-from batchgen.pace import QuestionLimit, full_jitter
+from batchgen.pace import LIMIT_CEILING, QuestionLimit, full_jitter
 from batchgen.pipeline.calls import Calls
 from batchgen.pipeline.flow import Flow, Pulse
 from batchgen.pipeline.stops import halt_for
@@ -40,6 +40,8 @@ _FIRST = 1.0  # seconds: the longest first backoff
 _CEILING = 30.0  # seconds
 #: Links that can't be used before a clip rests.
 LINKS = 3
+#: A limit that one clip met holds the others for a minute at the most, and for this part of their patience.
+_HOLDS = 4
 #: Seconds over which those who waited for the end of a limit ask again.
 _SPREAD = 2.0
 
@@ -61,7 +63,7 @@ class Wanted:
     submission: Submission
     untouched: bool  # no try, of this run or another, can have left anything on disk
     since: float = math.nan  # when the first try began, on the loop's clock
-    tries: int = 0
+    failures: int = 0
     unusable: int = 0  # links that could not be used
     asked: float = 0.0  # when it was last asked for a link, on the loop's clock
     links: Links | None = None
@@ -184,7 +186,6 @@ class Downloads:
         """One try; plans the next one, or rests."""
         if math.isnan(wanted.since):
             wanted.since = self._flow.clock()
-        wanted.tries += 1
         try:
             await self._try(wanted, place)
         except LedgerNotWritable as error:
@@ -240,7 +241,7 @@ class Downloads:
                 self._plan(wanted, _CEILING)
                 return
             if self._limited_until > self._flow.clock():
-                await self._after_the_limit(wanted)
+                await self._after_the_limit(wanted, self._limited_by, self._limited_until)
                 return
             wanted.links = await self._ask(wanted)
             if submission.not_found_since is not None:
@@ -292,9 +293,13 @@ class Downloads:
 
     async def _again(self, wanted: Wanted, fault: Fault, at_least: float = 0.0) -> None:
         """Plan the next try, unless the patience for this clip is over."""
-        wanted.fault = fault
+        wanted.failures += 1
         draw = random.random()  # noqa: S311  no secret
-        wait = max(at_least, full_jitter(wanted.tries, first=_FIRST, ceiling=_CEILING, draw=draw))
+        jitter = full_jitter(wanted.failures, first=_FIRST, ceiling=_CEILING, draw=draw)
+        await self._later(wanted, fault, max(at_least, jitter))
+
+    async def _later(self, wanted: Wanted, fault: Fault, wait: float) -> None:
+        wanted.fault = fault
         if self._flow.clock() + wait - wanted.since > self._collector.patience:
             await self._rest(wanted.submission, fault)
         else:
@@ -349,17 +354,22 @@ class Downloads:
                 await self._again(wanted, fault)
 
     async def _limited(self, wanted: Wanted, fault: Fault, retry_after: float | None) -> None:
-        """The service limits how often it is asked: that holds for every clip."""
+        """The service limits how often it is asked: that holds for every clip, though not for as long as for this.
+
+        One answer that names an hour would else end the tries at all of them, unasked.
+        """
         now, draw = self._flow.clock(), random.random()  # noqa: S311  no secret
         until = now + self._limit.met(wanted.asked, now, retry_after, draw)
-        if until > self._limited_until:
-            self._limited_until, self._limited_by = until, fault
-        await self._after_the_limit(wanted)
+        shared = min(until, now + min(LIMIT_CEILING, self._collector.patience / _HOLDS))
+        if shared > self._limited_until:
+            self._limited_until, self._limited_by = shared, fault
+        await self._after_the_limit(wanted, fault, max(until, self._limited_until))
 
-    async def _after_the_limit(self, wanted: Wanted) -> None:
-        wait = max(0.0, self._limited_until - self._flow.clock())
+    async def _after_the_limit(self, wanted: Wanted, fault: Fault, until: float) -> None:
+        """Not all at once."""
+        wait = max(0.0, until - self._flow.clock())
         spread = min(_SPREAD, wait) * random.random()  # noqa: S311  no secret
-        await self._again(wanted, self._limited_by, wait + spread)
+        await self._later(wanted, fault, wait + spread)
 
     async def _not_found(self, wanted: Wanted, fault: Fault) -> None:
         """The service does not know the file: nothing is concluded before a day has passed."""

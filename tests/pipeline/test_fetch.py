@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from unittest import mock
 
 import pytest
 from fakes import Call, clock
@@ -151,19 +152,77 @@ async def test_a_bug_harms_one_clip_alone() -> None:
 
 async def test_a_limit_on_links_holds_for_every_clip() -> None:
     """Those that had not asked wait as well, and all ask again spread over a while."""
-    scene = Scene(limits=Limits(downloads=4))
+    scene = Scene(limits=Limits(downloads=40))
     scene.under_way = [scene.book.earlier(key, State.GENERATED) for key in range(1, 101)]
-    error = RateLimited("429", "slow", retry_after=20.0)
     until = clock() + 10.0
+    error = RateLimited("429", "slow", retry_after=20.0)
     scene.service.on_retrieve = lambda _job, _n: error if clock() < until else None
     assert await scene.run() is None
     assert scene.statuses() == {Status.SUCCEEDED: 100}
     asked = scene.log.times("retrieve")
     begun = [at for at in asked if at < asked[0] + 20.0]
-    assert len(begun) <= 4
+    assert len(begun) <= 40
     waited = [at - asked[0] for at in asked if at not in begun]
     assert min(waited) >= 20.0
-    assert sorted(waited)[40] - min(waited) > 0.5
+    assert len([wait for wait in waited if wait < 20.5]) < 40
+    assert len([wait for wait in waited if wait < 23.0]) == 100
+
+
+async def test_one_that_names_an_hour_does_not_end_the_tries_at_all() -> None:
+    """The one clip rests; the others are asked for after a minute."""
+    scene = Scene(limits=Limits(downloads=4))
+    scene.under_way = [scene.book.earlier(key, State.GENERATED) for key in range(1, 41)]
+    error = RateLimited("429", "an hour", retry_after=3600.0)
+    scene.service.on_retrieve = lambda job, _n: error if job == "job-2" else None
+    assert await scene.run() is None
+    assert scene.statuses() == {Status.SUCCEEDED: 39, Status.GENERATED: 1}
+    assert scene.recorder.rests == {"job-2": "429"}
+    (row,) = scene.book.of("job-2")
+    assert row.fault is not None
+    assert "an hour" in row.fault.message
+    assert 60.0 < scene.took < 70.0
+
+
+async def test_short_patience_is_not_used_up_by_anothers_limit() -> None:
+    """Who is held for it is asked for in time all the same; who met it rests, with the reason."""
+    scene = Scene(limits=Limits(downloads=1, download_patience=20.0))
+    scene.under_way = [scene.book.earlier(key, State.GENERATED) for key in range(1, 4)]
+    error = RateLimited("1002", "slow down", retry_after=50.0)
+    scene.service.on_retrieve = lambda job, _n: error if job == "job-1" else None
+    assert await scene.run() is None
+    assert scene.recorder.rests == {"job-1": "1002"}
+    assert scene.statuses() == {Status.SUCCEEDED: 2, Status.GENERATED: 1}
+    assert 5.0 < scene.took < 12.0
+
+
+async def test_a_limit_that_lasts_ends_with_the_patience_and_is_told() -> None:
+    """Also in the rows of those for which nobody could ask."""
+    scene = Scene(limits=Limits(downloads=1, download_patience=20.0))
+    scene.under_way = [scene.book.earlier(key, State.GENERATED) for key in range(1, 13)]
+    scene.service.on_retrieve = lambda _job, _n: RateLimited("1002", "slow down", retry_after=50.0)
+    assert await scene.run() is None
+    assert scene.recorder.rests == {f"job-{n}": "1002" for n in range(1, 13)}
+    assert len(scene.log.times("retrieve")) < 12
+    assert scene.took < 30.0
+
+
+async def test_an_answer_ends_a_row_of_limits() -> None:
+    """Each clip meets one, and none waits for those that others have met."""
+    scene = Scene(limits=Limits(downloads=1))
+    scene.under_way = [scene.book.earlier(key, State.GENERATED) for key in range(1, 13)]
+    met: set[str] = set()
+
+    def every_second(job: str, _n: int) -> Exception | None:
+        refused = job not in met and len(met) == scene.statuses().get(Status.SUCCEEDED, 0)
+        met.add(job) if refused else None
+        return RateLimited("1002", "slow") if refused else None
+
+    scene.service.on_retrieve = every_second
+    with mock.patch("batchgen.pipeline.fetch.random.random", return_value=0.999):
+        assert await scene.run() is None
+    assert scene.statuses() == {Status.SUCCEEDED: 12}
+    assert len(met) > 5
+    assert scene.took < 90.0
 
 
 async def test_limits_on_links_without_a_time_are_met_less_and_less_often() -> None:
