@@ -124,3 +124,15 @@ def test_a_reader_who_pauses_changes_no_exit_code() -> None:
         assert process.stderr.readline() == b"begun\n"
         assert process.wait(20) == 3
         assert process.stderr.read() == b""
+
+
+def test_a_stream_keeps_its_encoding_and_what_becomes_of_other_letters() -> None:
+    """As the terminal, or the user by PYTHONIOENCODING, has it."""
+    code = "from batchgen.cli.streams import secure; secure(); print('ä 狐')"
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1:replace"},
+        capture_output=True,
+        check=True,
+    )
+    assert ended.stdout == b"\xe4 ?\n"
