@@ -33,7 +33,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if arguments is None:  # the process is this command's own
         streams.secure()
         spare_the_collector()
-    sys.exit(_code_of(arguments))
+    code = _code_of(arguments)
+    if arguments is None and (why := streams.lost()) is not None:
+        screen.warn(f"standard output did not take everything: {why}")
+    sys.exit(code)
 
 
 def _code_of(arguments: list[str] | None) -> int:

@@ -109,6 +109,5 @@ def _log(path: Path) -> Iterator[Observer]:
                 log.close()
     finally:
         if sink.trouble is not None:
-            warn(
-                f"{path}: lines of the log file are lost, they could not be written: {sink.trouble.strerror}"
-            )
+            why = sink.trouble.strerror or sink.trouble
+            warn(f"{path}: lines of the log file are lost, they could not be written: {why}")

@@ -6,6 +6,7 @@ the exit what is left of them, and a stream that is closed at the start is ``Non
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import select
@@ -80,3 +81,13 @@ def _stream(before: object, number: int) -> io.TextIOWrapper:
         line_buffering=before.line_buffering,
         write_through=before.write_through,
     )
+
+
+def lost() -> str | None:
+    """Why standard output did not take everything; ``None`` where it did, or nobody wanted it."""
+    sys.stdout.flush()
+    trouble = sys.stdout.buffer.trouble if isinstance(sys.stdout.buffer, Sink) else None
+    return trouble.strerror if trouble is not None and trouble.errno in _NO_ROOM else None
+
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO}

@@ -35,7 +35,7 @@ from batchgen.download.links import checked_link, redirected
 from batchgen.download.memory import Loan, Memory
 from batchgen.download.partfile import PartFile
 from batchgen.download.sockets import roomy_sockets
-from batchgen.download.trouble import network_errors, said_of
+from batchgen.download.trouble import network_errors, said_of, unreadable
 from batchgen.errors import ConfigError, DownloadError, LinkExpired, LinkUnusable, NotAVideo, TooLarge
 from batchgen.model import Clip, Links
 from batchgen.pace import retry_after
@@ -235,18 +235,20 @@ class HttpFetcher:
         raise LinkUnusable(f"more than {MAX_REDIRECTS} redirects")
 
     async def _get(self, link: URL, asked: Begun | None) -> aiohttp.ClientResponse:
-        async with asyncio.timeout(2 * self._silence):  # headers that drip in reset the session's clock
-            return await self._session.get(
-                link,
-                headers={"Accept": "*/*", "Accept-Encoding": "identity", **range_headers(asked)},
-                allow_redirects=False,
-                auto_decompress=False,
-                proxy=self._proxy(str(link.origin())),
-                read_bufsize=_AHEAD_BYTES,
-                timeout=aiohttp.ClientTimeout(
-                    total=None, sock_connect=self._silence, sock_read=self._silence
-                ),
-            )
+        # Headers that drip in reset the session's clock.
+        async with asyncio.timeout(2 * self._silence):
+            with unreadable():
+                return await self._session.get(
+                    link,
+                    headers={"Accept": "*/*", "Accept-Encoding": "identity", **range_headers(asked)},
+                    allow_redirects=False,
+                    auto_decompress=False,
+                    proxy=self._proxy(str(link.origin())),
+                    read_bufsize=_AHEAD_BYTES,
+                    timeout=aiohttp.ClientTimeout(
+                        total=None, sock_connect=self._silence, sock_read=self._silence
+                    ),
+                )
 
 
 def _check_session(session: aiohttp.ClientSession) -> None:

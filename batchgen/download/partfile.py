@@ -105,6 +105,7 @@ class PartFile:
         """Let the next try continue what is there, also after a crash."""
         begun, self._unnoted = self._unnoted, None
         if begun is not None:
+            self._stay_inside()
             with disk.disk_errors(self._line):
                 self._write_line(begun)
 
@@ -141,6 +142,7 @@ class PartFile:
                 clip = self.file.sealed(last)
             except OSError:
                 self._unnoted = None
+                self._stay_inside()
                 disk.remove(self._line)  # what could not be flushed may be gone, whatever a reader sees now
                 raise
             self._unnoted = None

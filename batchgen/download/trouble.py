@@ -19,12 +19,19 @@ def network_errors(silence: float) -> Iterator[None]:
     """
     try:
         yield
-    except _TROUBLE as error:
+    except (aiohttp.ClientError, OSError) as error:
         raise DownloadError(_reason(error, silence)) from None
 
 
-#: ValueError and LookupError come from the libraries' reading of what hosts send, and of names that are none.
-_TROUBLE = (aiohttp.ClientError, OSError, ValueError, LookupError)
+@contextmanager
+def unreadable() -> Iterator[None]:
+    """Around the library alone, which raises these for names and headers that it can't read; ours would be bugs."""
+    try:
+        yield
+    except (ValueError, LookupError) as error:
+        if isinstance(error, aiohttp.ClientError):  # told better elsewhere
+            raise
+        raise DownloadError(f"the exchange failed ({type(error).__name__})") from None
 
 
 @contextmanager

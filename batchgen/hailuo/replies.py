@@ -148,14 +148,20 @@ def _task_state(reply: Reply) -> TaskState:
     word = _word(reply.body.get("status"))
     if reply.success and word == "success":
         return _generated(reply)
-    if reply.success and word in {"fail", "failed"}:
+    if reply.success and word in _FAILED:
         return _failed(reply)
     if reply.clear and (word or reply.code == "0"):
         return Running()
     error = reply.error(Call.GET, "the reply tells no status")
-    if isinstance(error, Refused) and not word:
-        return Failed(code=error.code, message=error.message)
-    raise Transient(error.code, error.message) if isinstance(error, Refused) else error
+    if not isinstance(error, Refused):
+        raise error
+    if reply.success and word in _RUNNING:  # the two speak against each other
+        raise Transient(error.code, error.message)
+    return Failed(code=error.code, message=error.message, sure=not word or word in _FAILED)
+
+
+_FAILED = frozenset({"fail", "failed"})
+_RUNNING = frozenset({"preparing", "queueing", "processing"})
 
 
 def _generated(reply: Reply) -> Generated:

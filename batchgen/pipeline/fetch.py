@@ -40,6 +40,8 @@ _FIRST = 1.0  # seconds: the longest first backoff
 _CEILING = 30.0  # seconds
 #: Links that can't be used before a clip rests.
 LINKS = 3
+#: Clips in a row that a bug ends before it ends the run: no more should be paid for then.
+BUGS = 10
 #: A limit that one clip met holds the others for a minute at the most, and for this part of their patience.
 _HOLDS = 4
 #: Seconds over which those who waited for the end of a limit ask again.
@@ -94,6 +96,7 @@ class Downloads:
         self._turn = asyncio.Lock()  # one worker at a time waits for the next clip: none wakes in vain
         self._news = Pulse()  # the agenda has another first item, or nothing more is begun
         self._asking = 0
+        self._bugs = 0  # in a row
         self._limit = QuestionLimit()
         self._limited_until, self._limited_by = -math.inf, Fault(code="", message="", stage=Stage.RETRIEVE)
 
@@ -258,6 +261,7 @@ class Downloads:
         except Exception as error:  # what a host sends harms one clip, not this night and the next for all
             await self._broken(submission, error)
             return
+        self._bugs = 0
         place.vacate()
         placement = await parts.book.checked(submission, clip)
         wanted.submission = submission._replace(checked=clip)
@@ -315,7 +319,10 @@ class Downloads:
             await self._rest(wanted.submission, fault)
 
     async def _broken(self, submission: Submission, error: Exception) -> None:
-        """A bug of ours, told without its own words, which may hold a link."""
+        """A bug of ours, told without its own words, which may hold a link; if it ends every clip it ends the run."""
+        self._bugs += 1
+        if self._bugs >= BUGS:
+            raise error
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"
         message = f"this is a bug of batchgen: {type(error).__name__} in {where}"

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from pathlib import Path
 from typing import cast
+from unittest import mock
 
 import aiohttp
 import pytest
@@ -38,8 +39,6 @@ REQUEST = cast(aiohttp.RequestInfo, None)
         (aiohttp.ClientOSError(104, SIGNED), "exchange failed"),
         (ConnectionResetError(104, SIGNED), "cut"),
         (aiohttp.InvalidURL(SIGNED), "InvalidURL"),
-        (UnicodeError(SIGNED), "UnicodeError"),
-        (LookupError(SIGNED), "LookupError"),
     ],
 )
 def test_errors_are_told_without_the_link(error: Exception, says: str) -> None:
@@ -48,6 +47,27 @@ def test_errors_are_told_without_the_link(error: Exception, says: str) -> None:
         raise error
     assert "secret" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("error", [UnicodeError(SIGNED), LookupError(SIGNED), ValueError(SIGNED)])
+async def test_what_the_library_cannot_read_is_told_without_the_link(
+    session: aiohttp.ClientSession, part: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """It fails this try of one clip, as the network does."""
+    monkeypatch.setattr(session, "get", mock.AsyncMock(side_effect=error))
+    with pytest.raises(DownloadError, match=type(error).__name__) as caught:
+        await HttpFetcher(session).fetch(Links(url=SIGNED), part)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+async def test_a_bug_of_ours_is_not_told_as_the_networks(
+    fetcher: HttpFetcher, host: Host, part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes out as what it is."""
+    monkeypatch.setattr("batchgen.download.fetch.meaning", mock.Mock(side_effect=KeyError("x")))
+    with pytest.raises(KeyError):
+        await fetcher.fetch(Links(url=host.url), part)
 
 
 async def test_a_proxy_that_refuses(

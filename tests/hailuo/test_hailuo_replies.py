@@ -222,12 +222,30 @@ def test_a_refusal_without_a_status_is_a_failure(code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [1026, 1027, 1042])
-@pytest.mark.parametrize("word", ["Processing", "queueing", "Rendering"])
+@pytest.mark.parametrize("word", ["Processing", "queueing", "PREPARING"])
 def test_what_runs_is_not_failed_by_a_code_beside_it(word: str, code: int) -> None:
     """The two speak against each other: it is asked again."""
     with pytest.raises(Transient) as caught:
         task_state(reply({"status": word, "task_id": "7", "base_resp": vendor(code, "no")}), "7")
     assert caught.value.code == str(code)
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "sure"),
+    [
+        (400, "Fail", True),
+        (400, "", True),
+        (400, "error", False),
+        (400, "Processing", False),
+        (200, "Expired", False),
+    ],
+)
+def test_a_refusal_is_believed_whatever_stands_beside_it(status: int, word: str, sure: bool) -> None:  # noqa: FBT001
+    """Under an HTTP error a word is the gateway's, and one that nobody knows may be an end."""
+    raw = json.dumps({"status": word, "task_id": "7", "base_resp": vendor(1027, "no")}).encode()
+    state = task_state(read_reply(status, raw, SCRUB), "7")
+    assert isinstance(state, Failed)
+    assert (state.code, state.sure) == ("1027", sure)
 
 
 @pytest.mark.parametrize(

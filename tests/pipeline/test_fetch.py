@@ -150,6 +150,16 @@ async def test_a_bug_harms_one_clip_alone() -> None:
     assert "Signature" not in told
 
 
+async def test_a_bug_that_ends_every_clip_ends_the_run() -> None:
+    """Loudly, and before much more is paid for."""
+    scene = Scene(jobs=200, in_flight=5)
+    scene.fetcher.on_fetch = lambda _job, _n: KeyError("x")
+    with pytest.raises(ExceptionGroup) as caught:
+        await scene.run()
+    assert caught.group_contains(KeyError)
+    assert len(scene.service.posts) < 60
+
+
 async def test_a_limit_on_links_holds_for_every_clip() -> None:
     """Those that had not asked wait as well, and all ask again spread over a while."""
     scene = Scene(limits=Limits(downloads=40))

@@ -66,6 +66,20 @@ async def test_a_command_does_its_work_and_ends_in_its_own_code(
 
 
 @needs_full
+async def test_output_that_a_full_disk_did_not_take_is_told_of(house: House) -> None:
+    """What was to be kept, as a schema, is not whole; what nobody reads any more is nobody's loss."""
+
+    def full() -> None:
+        os.dup2(os.open(FULL, os.O_WRONLY), 1)
+
+    ended = await house.run("schema", service=False, before=full)
+    assert (ended.code, ended.err) == (
+        0,
+        "batchgen: warning: standard output did not take everything: No space left on device\n",
+    )
+
+
+@needs_full
 async def test_a_log_file_without_room_ends_no_run(house: House) -> None:
     """It is told once that lines are lost."""
     house.write(FOX)
