@@ -71,17 +71,25 @@ def _names(output: Path, ledger: Path) -> list[Path]:
 
 def _is_held(name: Path) -> bool:
     """Whether another run has this lock.  Makes nothing: a lock that is not there is nobody's."""
+    with suppress(OSError):  # it can't be told then; what is wrong can
+        if name.exists():
+            let_go = _taken(name)
+            if let_go is None:
+                return True
+            let_go()
+    return False
+
+
+def _taken(name: Path) -> Callable[[], None] | None:
+    """Take a lock; what lets it go, or ``None`` when someone else has it."""
     from filelock import FileLock, Timeout  # noqa: PLC0415  commands that look take no lock
 
+    lock = FileLock(name, thread_local=False)
     try:
-        if name.exists():
-            with FileLock(name, timeout=0):
-                pass
+        lock.acquire(timeout=0)
     except Timeout:
-        return True
-    except OSError:
-        pass  # it can't be told; what is wrong can
-    return False
+        return None
+    return lock.release
 
 
 def _unusable(output: Path, error: OSError) -> BatchgenError:
@@ -97,21 +105,14 @@ def _remove_holder(output: Path) -> None:
 async def _acquire(
     name: Path, output: Path, wait: float, now: Callable[[], datetime], give_up: Callable[[], bool]
 ) -> Callable[[], None]:
-    """Take one lock; returns what lets it go."""
-    from filelock import FileLock, Timeout  # noqa: PLC0415  commands that look take no lock
-
-    lock = FileLock(name, thread_local=False)
+    """Take one lock, in two tries at least, as it may only be looked at; returns what lets it go."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + wait
-    while True:
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            if loop.time() >= until or give_up():
-                raise busy(output, now()) from None
-            await asyncio.sleep(_AGAIN)
-        else:
-            return lock.release
+    until = loop.time() + max(wait, _AGAIN)
+    while (let_go := _taken(name)) is None:
+        if loop.time() >= until or give_up():
+            raise busy(output, now())
+        await asyncio.sleep(_AGAIN)
+    return let_go
 
 
 def _write_holder(output: Path, at: datetime) -> None:

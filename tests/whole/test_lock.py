@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from datetime import UTC, datetime
+from pathlib import Path
 
+from batchgen.app import lock
 from batchgen.simulator import Behaviour, Times
 from whole.house import KEY, House, tree, until
 
@@ -86,6 +90,15 @@ async def test_a_ledger_elsewhere_that_is_held_goes_before_too(house: House) -> 
     assert not (house.folder / "other").exists()
     house.later(120)
     assert (await running.ended()).code == 0
+
+
+async def test_a_look_at_the_lock_ends_no_run_that_begins(tmp_path: Path) -> None:
+    """A command that looks whether it is held has it for a moment."""
+    let_go = lock._taken(tmp_path / ".batchgen.lock")
+    assert let_go is not None
+    asyncio.get_running_loop().call_later(0.05, let_go)
+    async with lock.hold(tmp_path, tmp_path / "ledger.sqlite3", wait=0, now=lambda: datetime.now(UTC)):
+        assert lock._taken(tmp_path / ".batchgen.lock") is None
 
 
 async def test_a_killed_run_holds_no_folder(house: House) -> None:
