@@ -83,12 +83,12 @@ class DiskFull(BatchgenError):
 class ServiceError(BatchgenError):
     """The service, or the way to it, did not do what was asked.
 
-    ``code`` is the service's own, or a word of ours.
+    ``code`` is the service's own, or a word of ours; ``retry_after`` is in seconds, ``None`` when nobody said.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(f"{message} (code {code})" if code else message)
-        self.code, self.message = code, message
+        self.code, self.message, self.retry_after = code, message, retry_after
 
     def fault(self, stage: Stage) -> Fault:
         """This error as it stands in a manifest row."""
@@ -100,22 +100,11 @@ class NotAccepted(ServiceError):
 
 
 class NotReached(NotAccepted):
-    """Never connected, or a gateway without a way to the vendor: try again with backoff.
-
-    ``retry_after`` is in seconds, ``None`` when nobody said.
-    """
-
-    def __init__(self, code: str, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(code, message)
-        self.retry_after = retry_after
+    """Never connected, or a gateway without a way to the vendor: try again with backoff."""
 
 
 class RateLimited(NotAccepted):
-    """Too many requests or tasks.  ``retry_after`` is in seconds, ``None`` when the service did not say."""
-
-    def __init__(self, code: str, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(code, message)
-        self.retry_after = retry_after
+    """Too many requests or tasks."""
 
 
 class Halting(NotAccepted):
@@ -151,11 +140,7 @@ class OutcomeUnknown(ServiceError):
 
 
 class Transient(ServiceError):
-    """On a GET: ask again, later.  ``retry_after`` is in seconds, ``None`` when the service did not say."""
-
-    def __init__(self, code: str, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(code, message)
-        self.retry_after = retry_after
+    """On a GET: ask again, later."""
 
 
 class NotFound(ServiceError):

@@ -17,7 +17,6 @@ from batchgen.errors import (
     InvalidParameters,
     LedgerNotWritable,
     NotAccepted,
-    NotReached,
     OutcomeUnknown,
     RateLimited,
     Refused,
@@ -367,8 +366,7 @@ class Submitter:
                 pace.limited(ticket, now, error.retry_after, flow.accepted)
             case _:
                 self._note_unreached(error, now)
-                said = error.retry_after if isinstance(error, NotReached) else None
-                pace.unreached(ticket, now, said)
+                pace.unreached(ticket, now, error.retry_after)
 
     def _note_unreached(self, error: NotAccepted, now: float) -> None:
         if self._unreached_since is None:
