@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 
 from yarl import URL
 
+from batchgen import names
 from batchgen.errors import LinkUnusable
 
 #: Request lines beyond 8 KiB are refused by common servers.
@@ -49,22 +50,13 @@ def checked_link(url: str, *, allow_http: bool = False) -> URL:
         raise LinkUnusable(f"the link is neither https nor http: {shown(url)}")
     if not host:
         raise LinkUnusable(f"the link has no host: {shown(url)}")
-    if not _can_be_a_name(host):
+    if not names.can_be_a_host(host):
         raise LinkUnusable(f"the link's host can't be the name of one: {shown(url)}")
     if "@" in link.raw_authority:
         raise LinkUnusable(f"the link carries a user name: {shown(url)}")
     if link.scheme == "http" and not (allow_http or is_this_machine(host)):
         raise LinkUnusable(f"the link is not https, and allow_http is not set: {shown(url)}")
     return link
-
-
-def _can_be_a_name(host: str) -> bool:
-    """Whether the system can be asked for it: no part of a name is empty, or longer than 63 characters."""
-    try:
-        host.encode("idna")
-    except UnicodeError:
-        return False
-    return True
 
 
 def redirected(link: URL, location: str, *, allow_http: bool = False) -> URL:

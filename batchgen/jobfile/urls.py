@@ -6,8 +6,9 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from batchgen import names
+
 _ODD = re.compile(r"[\s\\\x00-\x20\x7f-\x9f\"<>{}|^`]")
-_LONGEST_LABEL = 63  # bytes as it is sent, and so characters at the most (RFC 1035, 2.3.4)
 _HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+")
 EXAMPLE = "write it like `https://www.dmxapi.cn`"
 CLEAR_TEXT = "http would send the key unprotected"
@@ -50,15 +51,11 @@ def _check(parts: SplitResult) -> None:
         raise ValueError("the address must have no user name or password; the key stands in a variable")
     if not _HOST.fullmatch(host) or not host.strip("."):
         raise ValueError(f"the address has no host; {EXAMPLE}")
-    if not _has_labels(host):
+    if not names.can_be_a_host(host):
         raise ValueError(
-            f"the address has a host that cannot exist: between dots stand 1 to {_LONGEST_LABEL} letters; {EXAMPLE}"
+            "the address has a host that cannot exist: between dots stand "
+            f"1 to {names.LONGEST_LABEL} letters; {EXAMPLE}"
         )
-
-
-def _has_labels(host: str) -> bool:
-    """Whether each part of a host's name could be one.  Of any other, ``getaddrinfo`` raises UnicodeError."""
-    return all(0 < len(label) <= _LONGEST_LABEL for label in host.removesuffix(".").split("."))
 
 
 def is_clear_text(base_url: str) -> bool:
