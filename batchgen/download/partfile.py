@@ -46,6 +46,7 @@ class PartFile:
 
         A file that has a second name is not continued: the other name may be the finished clip.
         """
+        self._stay_inside()
         with disk.disk_errors(self.path):
             disk.make_folders(self.path.parent)
             if not self._check_kind():

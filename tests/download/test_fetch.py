@@ -336,6 +336,7 @@ async def test_nothing_outside_is_continued(
     with pytest.raises(FileTaken, match="leads out"):
         await fetched(fetcher, host, part)
     assert {path.name: path.read_bytes() for path in theirs.iterdir()} == before
+    assert len(host.asked) == 1, "the host is not asked in vain"
 
 
 async def test_each_link_is_used_within_its_transfer_and_nothing_else_is(

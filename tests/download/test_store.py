@@ -10,11 +10,14 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from batchgen.download import FolderStore, disk
+from batchgen.download.answers import Begun
 from batchgen.download.batcher import Batcher
+from batchgen.download.partfile import PartFile
 from batchgen.download.places import line_beside
 from batchgen.errors import DiskFull, DownloadError, FileTaken
 from batchgen.model import Clip, Request, State, Submission, VideoFacts
@@ -282,6 +285,33 @@ async def test_nothing_is_taken_from_outside(tmp_path: Path, leads: str) -> None
         await store.put(part, "fox.mp4", clip_of(NEW), None)
     assert list_of(theirs) == [theirs / part.name]
     assert list_of(output) == [output / "videos"]
+
+
+@pytest.mark.parametrize("step", ["noted", "not flushed"])
+def test_the_line_beside_a_partial_file_stays_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Also when the folder became a link that leads out while the clip came."""
+    output, theirs = tmp_path / "bare", tmp_path / "theirs"
+    theirs.mkdir()
+    line = theirs / "fox.mp4.from.part"
+    part = PartFile(output / "videos" / "fox.mp4.part", "1", output)
+    part.start(Begun(size=0, place="https://video.test/fox.mp4", validator='"1"', total=9))
+    part.writelines([memoryview(b"a clip")])
+    (output / "videos").rename(tmp_path / "away")
+    (output / "videos").symlink_to(theirs)
+    assert part.file is not None
+    if step == "noted":
+        with pytest.raises(FileTaken, match="leads out"):
+            part.note()
+        assert list_of(theirs) == []
+    else:
+        line.write_bytes(USERS)
+        monkeypatch.setattr(part.file, "sealed", mock.Mock(side_effect=OSError(errno.EIO, "lost")))
+        with pytest.raises(FileTaken, match="leads out"):
+            part.sealed()
+        assert line.read_bytes() == USERS
+    part.file.close()
 
 
 async def test_keep_then_put(any_folder: Folder) -> None:

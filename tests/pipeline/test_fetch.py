@@ -24,7 +24,7 @@ from batchgen.errors import (
 )
 from batchgen.model import Charged, Clip, State, Status, VideoFacts
 from batchgen.pipeline import StopKind
-from batchgen.pipeline.fetch import LINKS
+from batchgen.pipeline.fetch import BUGS, LINKS
 from batchgen.settings import Limits
 from pipeline.scene import Scene
 
@@ -158,6 +158,16 @@ async def test_a_bug_that_ends_every_clip_ends_the_run() -> None:
         await scene.run()
     assert caught.group_contains(KeyError)
     assert len(scene.service.posts) < 60
+
+
+async def test_bugs_are_counted_in_a_row() -> None:
+    """A clip that came shows that not every one ends so."""
+    scene = Scene(limits=Limits(downloads=1))
+    scene.under_way = [scene.book.earlier(key, State.GENERATED) for key in range(1, 2 * BUGS)]
+    good = f"job-{BUGS}"
+    scene.fetcher.on_fetch = lambda job, _n: 1.0 if job == good else KeyError("x")
+    assert await scene.run() is None
+    assert scene.statuses() == {Status.SUCCEEDED: 1, Status.GENERATED: 2 * BUGS - 2}
 
 
 async def test_a_limit_on_links_holds_for_every_clip() -> None:

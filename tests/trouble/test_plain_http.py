@@ -9,6 +9,7 @@ from whole.house import QUICK, House
 
 from batchgen.download import links
 from batchgen.jobfile import urls
+from batchgen.pipeline.fetch import LINKS
 from batchgen.simulator import Call, Conditions, Redirect, Video
 
 FOX: list[dict[str, object]] = [{"id": "fox", "prompt": "A fox"}]
@@ -61,7 +62,7 @@ async def test_commands_that_are_shown_keep_the_word(house: House) -> None:
 async def test_an_unencrypted_link_is_refused_and_the_clip_kept_at_the_service(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One try, no byte of it; the job stays generated and the reason is told.  With the word it is fetched."""
+    """No byte of it, nor of two others; the job stays generated, with the reason.  With the word it is fetched."""
     monkeypatch.setattr(links, "is_this_machine", lambda _host: False)
     house.write(FOX)
     ended = await house.run("jobs.yaml")
@@ -70,6 +71,7 @@ async def test_an_unencrypted_link_is_refused_and_the_clip_kept_at_the_service(
     assert "the link is not https" in house.row("fox")["error"]["message"]
     assert "allow_http" in house.row("fox")["error"]["message"]
     assert "video" not in house.calls()
+    assert house.calls()["retrieve"] == LINKS
     assert (await house.run("jobs.yaml", "--allow-http")).code == 0
     house.check_clips(1)
 

@@ -6,13 +6,10 @@ Real processes, as what names can have is settled when one starts.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from whole.house import QUICK, Clock, House
 
-from batchgen.simulator import Simulator
+from whole.house import House
 
 #: File names are ASCII here, as in any locale without UTF-8 some letters have no bytes.
 PLAIN = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -22,16 +19,6 @@ BOTH: list[dict[str, object]] = [
 ]
 #: A byte that is no letter in UTF-8, as the system's own paths are given.
 ODD = os.fsdecode(b"jobs\xff.yaml")
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    """A folder and a service, with batchgen as processes of their own."""
-    clock = Clock()
-    async with Simulator(QUICK, now=clock.read) as sim:
-        built = House(tmp_path, sim, clock)
-        yield built
-        built.check_no_secret()
 
 
 @pytest.mark.parametrize("command", ["check", "run"])

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from batchgen.simulator import Behaviour, Call, Conditions, Hang, Times, Video
-from whole.house import QUICK, SIGNAL_BOUND, House, until
+from whole.house import QUICK, SIGNAL_BOUND, House, Running, until
 
 #: What Python and asyncio say of tasks, sockets and files that were left open.
 _LEFT_OPEN = re.compile(
@@ -116,16 +116,22 @@ async def test_a_second_interrupt_ends_at_once_and_loses_nothing(house: House) -
     house.check_clips(1)
 
 
-def _ignore_hangup() -> None:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+async def _begun_by_a_shell_that_ignores(house: House, number: signal.Signals) -> Running:
+    """A run whose one task takes half a minute."""
+    house.sim.behaviour = Behaviour(times=Times(median=30.0, sigma=0.0))
+    house.write([{"id": "fox", "prompt": "A fox"}])
+
+    def ignore() -> None:
+        signal.signal(number, signal.SIG_IGN)
+
+    running = await house.start("jobs.yaml", before=ignore)
+    await until(lambda: len(house.sim.tasks) == 1, "a task")
+    return running
 
 
 async def test_a_hangup_that_was_ignored_stays_ignored(house: House) -> None:
     """Under ``nohup`` the end of the terminal ends no run."""
-    house.sim.behaviour = Behaviour(times=Times(median=30.0, sigma=0.0))
-    house.write([{"id": "fox", "prompt": "A fox"}])
-    running = await house.start("jobs.yaml", before=_ignore_hangup)
-    await until(lambda: len(house.sim.tasks) == 1, "a task")
+    running = await _begun_by_a_shell_that_ignores(house, signal.SIGHUP)
     running.send(signal.SIGHUP)
     before = house.calls().get("query", 0)
     await until(lambda: house.calls().get("query", 0) > before + 3, "it goes on")
@@ -135,16 +141,9 @@ async def test_a_hangup_that_was_ignored_stays_ignored(house: House) -> None:
     house.check_clips(1)
 
 
-def _ignore_interrupt() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 async def test_an_interrupt_is_heeded_in_the_background_of_a_script(house: House) -> None:
     """A shell has it ignored there; whoever sends it wants the spending to end all the same."""
-    house.sim.behaviour = Behaviour(times=Times(median=30.0, sigma=0.0))
-    house.write([{"id": "fox", "prompt": "A fox"}])
-    running = await house.start("jobs.yaml", before=_ignore_interrupt)
-    await until(lambda: len(house.sim.tasks) == 1, "a task")
+    running = await _begun_by_a_shell_that_ignores(house, signal.SIGINT)
     running.send(signal.SIGINT)
     ended = await running.ended(SIGNAL_BOUND)
     assert ended.code == 4, ended.err
